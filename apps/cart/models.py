@@ -1,0 +1,42 @@
+"""A signed-in customer's cart. Guests' carts live in Redis (see carts.py)."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Cart(models.Model):
+    """One open cart per customer; an ordered cart is closed and a new one opened."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="carts"
+    )
+    open = models.BooleanField(default=True)
+    promo_codes = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("user", condition=Q(open=True), name="one_open_cart_per_user"),
+        ]
+
+
+class CartLine(models.Model):
+    """One SKU of a cart."""
+
+    cart = models.ForeignKey(Cart, on_delete=models.CASCADE, related_name="lines")
+    sku = models.CharField(max_length=120)
+    quantity = models.PositiveIntegerField()
+    position = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["cart", "sku"], name="one_line_per_sku"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="cart_quantity_positive"),
+        ]

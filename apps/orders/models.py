@@ -1,0 +1,273 @@
+"""Orders, their moves, and where each order's saga stands. These rows are the truth."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+
+class Order(models.Model):
+    """What a shopper bought. `status` moves only through moves.py, one event row for each move."""
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        REQUIRES_ACTION = "REQUIRES_ACTION"
+        PAYMENT_AUTHORIZED = "PAYMENT_AUTHORIZED"
+        PAYMENT_FAILED = "PAYMENT_FAILED"
+        CONFIRMED = "CONFIRMED"
+        SHIPPED = "SHIPPED"
+        DELIVERED = "DELIVERED"
+        RETURN_INITIATED = "RETURN_INITIATED"
+        RETURNED = "RETURNED"
+        CANCELLED = "CANCELLED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.CharField(max_length=16, unique=True)
+    status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
+    seq = models.PositiveIntegerField(default=1, help_text="of the last event")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="orders",
+    )
+    email = models.EmailField()
+    cart_id = models.UUIDField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    subtotal_amount = models.BigIntegerField()
+    discount_amount = models.BigIntegerField()
+    shipping_amount = models.BigIntegerField()
+    tax_amount = models.BigIntegerField()
+    total_amount = models.BigIntegerField()
+    shipping_address = models.JSONField()
+    billing_address = models.JSONField(null=True, blank=True)
+    shipping_method = models.CharField(max_length=40)
+    promo_codes = models.JSONField(default=list, blank=True)
+    placed_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    total_amount=F("subtotal_amount")
+                    - F("discount_amount")
+                    + F("shipping_amount")
+                    + F("tax_amount")
+                ),
+                name="order_total_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(subtotal_amount__gte=0)
+                & Q(discount_amount__gte=0)
+                & Q(discount_amount__lte=F("subtotal_amount"))
+                & Q(shipping_amount__gte=0)
+                & Q(tax_amount__gte=0),
+                name="order_amounts_not_negative",
+            ),
+            # Two tabs, one cart: one live order.
+            models.UniqueConstraint(
+                "cart_id", condition=~Q(status="CANCELLED"), name="one_live_order_per_cart"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="order_by_user"),
+            models.Index(fields=["email", "-id"], name="order_by_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class OrderLine(models.Model):
+    """One SKU of an order, at the price it was bought for."""
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    sku = models.CharField(max_length=120)
+    name = models.CharField(max_length=511)
+    quantity = models.PositiveIntegerField()
+    unit_amount = models.BigIntegerField()
+    line_amount = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "sku"], name="one_line_per_order_and_sku"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="line_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(line_amount=F("quantity") * F("unit_amount")), name="line_adds_up"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.sku}"
+
+
+class OrderEvent(models.Model):
+    """One move of an order, as shoppers and staff read it. Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    status = models.CharField(max_length=20, choices=Order.Status)
+    message = models.CharField(max_length=255)
+    next_action = models.JSONField(null=True, blank=True)
+    actor = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["order", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "seq"], name="one_event_per_seq"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.status}"
+
+
+class IdempotencyKey(models.Model):
+    """An accepted checkout's key, the fingerprint of its body, and the answer to replay."""
+
+    id = models.BigAutoField(primary_key=True)
+    scope = models.CharField(max_length=40, help_text="user:<id>, or guest")
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(max_length=32)
+    order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="key")
+    answer = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "key"], name="one_order_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Saga(models.Model):
+    """Where an order stands on its way: the row the worker claims.
+
+    `epoch` rises with every claim and fences off a zombie: a write that names an older epoch
+    touches no row. `due_at` null means nobody needs to look until something happens.
+    """
+
+    class State(models.TextChoices):
+        FORWARD = "forward"
+        UNDOING = "undoing"
+        DONE = "done"
+        UNDONE = "undone"
+        REVIEW = "review"
+
+    order = models.OneToOneField(
+        Order, on_delete=models.CASCADE, primary_key=True, related_name="saga"
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.FORWARD)
+    step = models.CharField(max_length=32)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    epoch = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    waiting_for = models.CharField(max_length=40, blank=True)
+    deadline_at = models.DateTimeField(help_text="the hold's; past it the order is called off")
+    cancel_reason = models.CharField(max_length=40, blank=True, help_text="why it turned back")
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=255, blank=True)
+    updated_at = models.DateTimeField(db_default=Now())
+    review_reason = models.CharField(max_length=255, blank=True)
+    reviewed_from = models.CharField(max_length=8, blank=True, help_text="state before review")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(state__in=["forward", "undoing"]),
+                name="saga_due",
+            ),
+            models.Index(
+                fields=["updated_at"], condition=Q(state="review"), name="saga_in_review"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} at {self.step}"
+
+
+class SagaStep(models.Model):
+    """The log of a saga: every outcome of every step, forward and undo."""
+
+    id = models.BigAutoField(primary_key=True)
+    saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="steps")
+    step = models.CharField(max_length=32)
+    direction = models.CharField(max_length=8, choices=[("do", "do"), ("undo", "undo")])
+    outcome = models.CharField(max_length=8)
+    attempt = models.PositiveSmallIntegerField()
+    epoch = models.PositiveIntegerField()
+    detail = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["saga", "step", "direction"],
+                condition=Q(outcome="done"),
+                name="step_done_once_per_direction",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.step}: {self.outcome}"
+
+
+class ReviewDecision(models.Model):
+    """What a person decided about an order that stood in review, and why."""
+
+    id = models.BigAutoField(primary_key=True)
+    saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="decisions")
+    decision = models.CharField(max_length=12)
+    reason = models.CharField(max_length=255)
+    actor = models.CharField(max_length=254)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Return(models.Model):
+    """Goods on their way back, and the money for them."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested"
+        RECEIVED = "received"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="returns")
+    state = models.CharField(max_length=12, choices=State, default=State.REQUESTED)
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField(db_default=Now())
+    received_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"return of {self.order_id}"
+
+
+class ReturnLine(models.Model):
+    """How many of one line come back."""
+
+    id = models.BigAutoField(primary_key=True)
+    of_return = models.ForeignKey(Return, on_delete=models.CASCADE, related_name="lines")
+    line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="returned")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["of_return", "line"], name="one_line_per_return"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="return_quantity_positive"),
+        ]

@@ -1,0 +1,13 @@
+"""Websockets only (Granian, ASGI). Pages and API are served by wsgi.py."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
+# Loads the apps; its HTTP side is not served, so that nobody runs the shop through it by mistake.
+get_asgi_application()
+
+from apps.live.routing import application  # noqa: E402  (needs the loaded apps)
+
+__all__ = ["application"]

@@ -1,0 +1,97 @@
+"""Best-effort words after a commit: ring a Celery worker, push to the websockets.
+
+Nothing here is of record: a bell or push that gets lost is made up for by the sweeper and by the
+client's `after_seq`. All of it runs on one daemon thread per process, so that a frozen Redis slows
+neither an acceptance nor a saga, and bells are coalesced: however many orders are accepted while a
+bell is on its way, one more follows.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from celery import current_app
+from channels.layers import get_channel_layer
+
+logger = logging.getLogger(__name__)
+
+QUIET = 0.02  # seconds between two rounds: at most 50 bells of a kind a second and process
+BACKLOG = 20_000  # pushes kept while Redis does not answer; older ones are dropped
+
+
+class Ringer:
+    """One process's thread for what may be lost."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._start_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._bells: set[str] = set()
+        self._pushes: deque[tuple[str, dict]] = deque(maxlen=BACKLOG)
+        self._loop: asyncio.AbstractEventLoop
+
+    def ring(self, task_name: str) -> None:
+        """Ask a worker to run `task_name` soon; returns at once."""
+        self._ensure_running()
+        self._bells.add(task_name)
+        self._wake.set()
+
+    def push(self, messages: list[tuple[str, dict]]) -> None:
+        """Send `(group, message)` pairs to the channel layer soon; returns at once."""
+        self._ensure_running()
+        self._pushes.extend(messages)
+        self._wake.set()
+
+    def _ensure_running(self) -> None:
+        # Checked by pid: a thread does not survive the fork of a Celery worker.
+        if self._pid == os.getpid():
+            return
+        with self._start_lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="ringer", daemon=True).start()
+
+    def _run(self) -> None:
+        # One loop for good: channels_redis keeps its connections per event loop.
+        self._loop = asyncio.new_event_loop()
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            self._attempt(self._send_pushes)
+            while self._bells:
+                name = self._bells.pop()
+                self._attempt(lambda name=name: _send_task(name))
+            time.sleep(QUIET)
+
+    def _send_pushes(self) -> None:
+        batch = [self._pushes.popleft() for _ in range(min(len(self._pushes), 500))]
+        if batch:
+            self._loop.run_until_complete(_group_send(batch))
+        if self._pushes:
+            self._wake.set()
+
+    @staticmethod
+    def _attempt(send: Callable[[], None]) -> None:
+        try:
+            send()
+        except Exception as error:  # noqa: BLE001  (lost words are made up for, see above)
+            logger.warning("a bell or push was lost: %s: %s", type(error).__name__, error)
+
+
+def _send_task(name: str) -> None:
+    current_app.send_task(name, retry=False, expires=30)
+
+
+async def _group_send(batch: list[tuple[str, dict]]) -> None:
+    layer = get_channel_layer()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(layer.group_send(group, message) for group, message in batch))
+
+
+_ringer = Ringer()
+ring = _ringer.ring
+push = _ringer.push
