@@ -1,0 +1,136 @@
+"""From a product's drawing to its pictures: the portrait, the scene, the measured drawing.
+
+`portrait` shows the thing alone in the light of its hour; `scene` sets it among neighbours;
+`measured` is the outline on graph paper with the dimensions that the product page states in words.
+Each answers a whole SVG document. Same arguments, same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.demo.art import garden, household, kitchen, tableware
+from apps.demo.art.canvas import Sheet, number
+from apps.demo.art.stage import HOURS, room
+
+Drawing = Callable[..., None]
+
+DRAWINGS: dict[str, Drawing] = {
+    name: getattr(module, name)
+    for module, names in (
+        (
+            kitchen,
+            "gooseneck_kettle whistling_kettle teapot iron_teapot moka_pot milk_pan porridge_pot"
+            " french_press dripper hand_grinder coffee_bag tea_tin honey_jar scoop",
+        ),
+        (
+            tableware,
+            "mug espresso_pair cup_and_saucer tumblers bowl plates jug egg_cups toast_rack"
+            " butter_dish bread_board salt_cellar napkin_rings tray",
+        ),
+        (
+            household,
+            "folded_stack draped_blanket hanging_towels apron cushion slippers tea_cosy robe_hook"
+            " mushroom_lamp reading_lamp lantern jar_candle tapers chamberstick matchbox notebook"
+            " pencils letter_set desk_calendar pen_tray ruler tape_rolls week_pad",
+        ),
+        (
+            garden,
+            "plant_pot watering_can herb_box mister seed_packets snips hanging_planter dibber_set",
+        ),
+    )
+    for name in names.split()
+}
+
+# Things that hang from above: they keep their place instead of standing on the table's front edge.
+HANGING = frozenset({"hanging_towels", "apron", "robe_hook", "hanging_planter"})
+# Wide things that would leave the sheet at the usual size.
+WIDE = frozenset(
+    {"ruler", "bread_board", "tray", "herb_box", "plates", "draped_blanket", "pen_tray", "slippers",
+     "letter_set", "napkin_rings", "hanging_planter", "lantern", "mushroom_lamp", "tapers"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Which thing, in which paint."""
+
+    drawing: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def document(sheet: Sheet, title: str) -> str:
+    safe = title.replace("&", "&amp;").replace("<", "&lt;")
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 600" role="img">'
+        f"<title>{safe}</title>{''.join(sheet.parts)}</svg>\n"
+    )
+
+
+def place(sheet: Sheet, pose: Pose, *, x: float = 300, base: float = 472, zoom: float = 1.0) -> None:
+    """Draw `pose` so that its foot (300, 472) stands at (x, base), `zoom` times its size."""
+    move = f"translate({number(x - 300 * zoom)} {number(base - 472 * zoom)}) scale({zoom:g})"
+    sheet.raw(f'<g transform="{move}">')
+    DRAWINGS[pose.drawing](sheet, **pose.params)
+    sheet.raw("</g>")
+
+
+def _stance(pose: Pose) -> tuple[float, float]:
+    if pose.drawing in HANGING:
+        return 1.0, 472
+    return (1.06, 496) if pose.drawing in WIDE else (1.26, 506)
+
+
+def portrait(pose: Pose, *, category: str, title: str) -> str:
+    sheet = Sheet()
+    room(sheet, HOURS[category])
+    zoom, base = _stance(pose)
+    place(sheet, pose, base=base, zoom=zoom)
+    return document(sheet, title)
+
+
+def scene(pose: Pose, neighbours: Sequence[Pose], *, category: str, title: str) -> str:
+    """The thing in front, two neighbours behind it on the same table, later light."""
+    sheet = Sheet()
+    room(sheet, HOURS[category], table=376)
+    for neighbour, (x, zoom) in zip(neighbours, ((128, 0.62), (488, 0.56)), strict=False):
+        place(sheet, neighbour, x=x, base=404, zoom=zoom)
+    zoom, _ = _stance(pose)
+    place(sheet, pose, x=318, base=536, zoom=min(zoom, 0.96))
+    return document(sheet, title)
+
+
+def measured(pose: Pose, *, wide: str, high: str, title: str, figure: int) -> str:
+    sheet = Sheet(style="line")
+    room(sheet, HOURS["paper-desk"])
+    place(sheet, pose, base=452, zoom=0.94)
+    ink = '<path d="{}" fill="none" stroke="#b4472f" stroke-width="1.6"/>'
+    sheet.raw(ink.format("M120 528H480M120 518v20M480 518v20M120 528l12-5M120 528l12 5M480 528l-12-5M480 528l-12 5"))
+    sheet.raw(ink.format("M64 150V452M54 150h20M54 452h20M64 150l-5 12M64 150l5 12M64 452l-5-12M64 452l5-12"))
+    for words, x, y, turn in ((wide, 300, 560, ""), (high, 40, 300, ' transform="rotate(-90 40 300)"')):
+        sheet.raw(
+            f'<text x="{x}" y="{y}"{turn} font-family="Georgia, \'DejaVu Serif\', serif" font-size="22"'
+            f' fill="#b4472f" text-anchor="middle">{words}</text>'
+        )
+    sheet.raw(
+        '<text x="560" y="46" font-family="Georgia, \'DejaVu Serif\', serif" font-size="17" font-style="italic"'
+        f' fill="#2f5a4c" text-anchor="end">Fig. {figure}</text>'
+    )
+    return document(sheet, title)
+
+
+def placeholder() -> str:
+    """For a product that came without a picture: a parcel on the table, not yet opened."""
+    sheet = Sheet()
+    room(sheet, HOURS["paper-desk"])
+    sheet.shadow(300, 486, 150)
+    from_above = "M150 306H450V486H150Z"
+    clip = sheet.solid(from_above, "#cfae80", depth=34, edge=10)
+    sheet.inside(clip, "M150 306h300v12h-300z", "#8d6f45", 0.25)
+    sheet.line("M300 306V486M150 396H450", "pine", 7)
+    sheet.line("M300 306C262 262 214 268 236 296C250 308 282 308 300 306C338 262 386 268 364 296C350 308 318 308 300 306", "pine", 7)
+    sheet.fill("M334 420h88v44h-88z", "paper")
+    sheet.line("M346 436h62M346 449h40", "slate", 3, opacity=0.6)
+    return document(sheet, "Picture to follow")

@@ -1,0 +1,97 @@
+"""Error pages in the shop's own look, and problem+json for whoever asked the API.
+
+They stand on as little as possible: no database, no session, no cache, because one of those may be
+what just failed.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+
+@dataclass(frozen=True)
+class Words:
+    """What an error page says."""
+
+    title: str
+    text: str
+
+
+PAGES: dict[int, Words] = {
+    400: Words(
+        "That request came out garbled.",
+        "We could not make sense of it. Going back and trying once more usually helps.",
+    ),
+    403: Words(
+        "This door stays shut.",
+        "You may not open this page, or it was left lying too long. Reload the page you came from"
+        " and try again.",
+    ),
+    404: Words(
+        "Nothing on this shelf.",
+        "The page has moved, sold, or never was. The kettle is still on, though.",
+    ),
+    409: Words(
+        "Somebody was quicker.",
+        "What you asked for changed while you asked. Have another look; it takes a moment.",
+    ),
+    413: Words("That is more than we can carry.", "Please send less at once."),
+    429: Words(
+        "Slowly, please.",
+        "That was a great many requests in a short time. Wait a moment, then carry on where you"
+        " were; nothing is lost.",
+    ),
+    500: Words(
+        "Something boiled over.",
+        "The fault is ours and has been written down. Nothing was charged by this page. Please try"
+        " again.",
+    ),
+    503: Words(
+        "The kitchen is full.",
+        "More people want to order at this moment than we can serve at once. Nothing was ordered"
+        " and nothing was charged. Please try again in a few seconds.",
+    ),
+}
+
+
+def error_page(
+    request: HttpRequest, status: int, *, retry_after: int | None = None
+) -> HttpResponse:
+    """The page for `status`; `retry_after` in seconds becomes the header and a sentence."""
+    words = PAGES.get(status, PAGES[500])
+    body = render_to_string(
+        "shop/error.html",
+        {
+            "status": status,
+            "title": words.title,
+            "text": words.text,
+            "retry_after": retry_after,
+            "shop_name": settings.SHOP_NAME,
+        },
+    )
+    response = HttpResponse(body, status=status)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(request, 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_page(request, 403)
