@@ -257,9 +257,12 @@ def _within(patience: timedelta, done: Callable[[], bool]) -> bool:
 
 def _command_line(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
     except OSError:
         return ""
+    return b" ".join(words).decode(errors="replace")
 
 
 def _runs(pid: int) -> bool:
@@ -560,7 +563,9 @@ def _redis_pid(home: Path) -> int | None:
 def _is_redis(pid: int, home: Path) -> bool:
     # Redis titles itself "redis-server unixsocket:/path/of/the.sock".
     command = _command_line(pid)
-    return "redis-server" in command and f"unixsocket:{socket_folder(home) / REDIS_SOCKET}" in command
+    return (
+        "redis-server" in command and f"unixsocket:{socket_folder(home) / REDIS_SOCKET}" in command
+    )
 
 
 def redis_answers(path: Path, *, patience: float = 1.0) -> bool:

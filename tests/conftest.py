@@ -1,0 +1,98 @@
+"""What every test may ask for: real PostgreSQL and Redis, a running shop, a browser.
+
+`live_stack` and `chromium` cost seconds, so they are made on first use and kept for the session.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+from django.conf import settings
+
+from storefront import embedded
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+    from storefront.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def embedded_services() -> Iterator[None]:
+    """PostgreSQL and Redis of this run's home, for as long as the run takes."""
+    with embedded.serving(settings.STOREFRONT_HOME):
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(embedded_services: None, django_db_setup: None) -> None:
+    """pytest-django's test database, on the embedded server."""
+
+
+@pytest.fixture(scope="session")
+def redis_of_tests(embedded_services: None) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(embedded.redis_url(settings.STOREFRONT_HOME)) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def empty_redis(redis_of_tests: "redis.Redis") -> None:
+    """No cart, cached page, rate limit or task of an earlier test."""
+    redis_of_tests.flushall()
+
+
+@pytest.fixture(scope="session")
+def live_stack(embedded_services: None) -> Iterator["Stack"]:
+    """All processes of the shop on free ports, with their own database, Redis and demo catalogue.
+
+    Its data stays from test to test: a journey uses its own products or buyers, and counts nothing
+    that another journey could have changed.
+    """
+    from storefront.stack import Stack
+
+    home = settings.STOREFRONT_HOME / "journeys"
+    database = "journeys"
+    embedded.drop_database(settings.STOREFRONT_HOME, database)
+    embedded.ensure_database(settings.STOREFRONT_HOME, database)
+    shutil.rmtree(home / "redis", ignore_errors=True)
+    stack = Stack(
+        home=home,
+        env={
+            "DATABASE_URL": embedded.database_url(settings.STOREFRONT_HOME, database),
+            "SANDBOX_LATENCY_MS": "20",
+            # Every buyer of every journey comes from 127.0.0.1.
+            "RATE_LIMITS": "off",
+        },
+    )
+    with stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Chrome"]:
+    """A headless Chromium, or a skip that says what is missing."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    driver = shutil.which("chromedriver")
+    if browser is None or driver is None:
+        missing = "chromium" if browser is None else "chromedriver"
+        pytest.skip(f"{missing} is not installed (apt-get install chromium chromium-driver)")
+
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in (
+        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+        *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
+        "--window-size=1440,900",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    # Selenium would else look for a driver on the network.
+    os.environ["SE_OFFLINE"] = "true"
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    window.set_page_load_timeout(30)
+    yield window
+    window.quit()
