@@ -256,13 +256,12 @@ def _within(patience: timedelta, done: Callable[[], bool]) -> bool:
 
 
 def _command_line(pid: int) -> str:
+    """The words of process `pid`, or nothing when it has ended."""
     try:
-        return (
-            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        )
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return ""
-    return b" ".join(words).decode(errors="replace")
+    return words.replace(b"\0", b" ").decode(errors="replace")
 
 
 def _runs(pid: int) -> bool:
