@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef
 
 from apps.catalog.models import Variant
 from apps.inventory.models import StockItem, StockMovement, Warehouse
@@ -75,11 +75,6 @@ def default_warehouse() -> Warehouse:
     return Warehouse.objects.get_or_create(
         is_default=True, defaults={"code": "main", "name": "Main warehouse"}
     )[0]
-
-
-def held(items: QuerySet[StockItem]) -> int:
-    """Units of `items` that running orders hold."""
-    return items.aggregate(units=Sum("reserved"))["units"] or 0
 
 
 def _move(

@@ -1,0 +1,196 @@
+"""What the promos of a cart take off, line by line. Reads promos; redeems nothing.
+
+Order of application: buy-X-get-Y, percentages, fixed amounts, free shipping; each on what the one
+before left. Every discount is shared out over the lines it applies to, to the cent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import BooleanField, Case, Q, Value, When
+from django.db.models.functions import Now
+
+from apps.promos.codes import normalise
+from apps.promos.errors import (
+    PromoError,
+    PromoExhausted,
+    PromoExpired,
+    PromoInvalid,
+    PromoNotApplicable,
+)
+from apps.promos.models import Promo, Redemption
+from storefront import money
+
+MOST_CODES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """What promos need to know of a line; amounts in minor units."""
+
+    product_id: int
+    category_path: str
+    quantity: int
+    unit_amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPromo:
+    """A promo that counts for this cart, and what it takes off."""
+
+    promo_id: int
+    code: str
+    discount_amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discounts:
+    """`per_line` in the order of the lines; `refused` are the codes that give nothing, and why."""
+
+    per_line: tuple[int, ...]
+    free_shipping: bool
+    applied: tuple[AppliedPromo, ...]
+    refused: tuple[PromoError, ...]
+
+
+ORDER = {
+    Promo.Kind.BUY_X_GET_Y: 0,
+    Promo.Kind.PERCENTAGE: 1,
+    Promo.Kind.FIXED: 2,
+    Promo.Kind.FREE_SHIPPING: 3,
+}
+
+
+def discounts_for(
+    lines: Sequence[PricedLine], codes: Iterable[str], *, customer_key: str | None = None
+) -> Discounts:
+    """Apply `codes` to `lines`. `customer_key` (lower-case e-mail) checks a limit per customer."""
+    nothing = tuple(0 for _ in lines)
+    typed = {normalise(code): code for code in codes}
+    if not typed:
+        return Discounts(nothing, False, (), ())
+    promos = {promo.normal_code: promo for promo in _load(typed)}
+    refused: list[PromoError] = []
+    usable: list[tuple[Promo, tuple[int, ...]]] = []
+    subtotal = sum(line.quantity * line.unit_amount for line in lines)
+    for normal, code in list(typed.items())[:MOST_CODES]:
+        try:
+            promo = promos.get(normal)
+            if promo is None or not promo.active:
+                raise PromoInvalid(code)
+            _check_usable(promo, subtotal, customer_key)
+            usable.append((promo, _lines_in_scope(promo, lines)))
+            _check_stacking([promo for promo, _ in usable])
+        except PromoError as error:
+            refused.append(error)
+            usable = [entry for entry in usable if entry[0].normal_code != normal]
+    usable.sort(key=lambda entry: (ORDER[Promo.Kind(entry[0].kind)], entry[0].pk))
+    left = [line.quantity * line.unit_amount for line in lines]
+    applied = []
+    for promo, scope in usable:
+        off = _take_off(promo, scope, lines, left)
+        for place, amount in zip(scope, off, strict=True):
+            left[place] -= amount
+        applied.append(AppliedPromo(promo.pk, promo.code, sum(off)))
+    per_line = tuple(
+        line.quantity * line.unit_amount - rest for line, rest in zip(lines, left, strict=True)
+    )
+    free = any(promo.kind == Promo.Kind.FREE_SHIPPING for promo, _ in usable)
+    return Discounts(per_line, free, tuple(applied), tuple(refused))
+
+
+def _load(typed: Iterable[str]) -> Iterable[Promo]:
+    # The database's clock decides the window.
+    return (
+        Promo.objects.filter(normal_code__in=[code for code in typed if code])
+        .annotate(
+            started=_holds(Q(starts_at__isnull=True) | Q(starts_at__lte=Now())),
+            ended=_holds(Q(ends_at__lte=Now())),
+        )
+        .prefetch_related("products", "categories")
+    )
+
+
+def _holds(condition: Q) -> Case:
+    return Case(
+        When(condition, then=Value(True)), default=Value(False), output_field=BooleanField()
+    )
+
+
+def _check_usable(promo: Promo, subtotal: int, customer_key: str | None) -> None:
+    if not promo.started:  # type: ignore[attr-defined]
+        raise PromoInvalid(promo.code)
+    if promo.ended:  # type: ignore[attr-defined]
+        raise PromoExpired(promo.code)
+    if promo.total_limit is not None and promo.used >= promo.total_limit:
+        raise PromoExhausted(promo.code)
+    if promo.customer_limit is not None and customer_key:
+        mine = Redemption.objects.filter(promo=promo, customer_key=customer_key, live=True)
+        if mine.count() >= promo.customer_limit:
+            raise PromoExhausted(promo.code)
+    if subtotal < promo.min_subtotal_amount:
+        least = money.for_people(promo.min_subtotal_amount, promo.currency)
+        raise PromoNotApplicable(promo.code, f"{promo.code} needs a subtotal of {least} or more.")
+
+
+def _check_stacking(promos: list[Promo]) -> None:
+    if len(promos) > 1 and not all(promo.stackable for promo in promos):
+        raise PromoNotApplicable(
+            promos[-1].code, f"{promos[-1].code} cannot be combined with another code."
+        )
+
+
+def _lines_in_scope(promo: Promo, lines: Sequence[PricedLine]) -> tuple[int, ...]:
+    products = {product.pk for product in promo.products.all()}
+    paths = tuple(category.path for category in promo.categories.all())
+    if not products and not paths:
+        return tuple(range(len(lines)))
+    scope = tuple(
+        place
+        for place, line in enumerate(lines)
+        if line.product_id in products or (paths and line.category_path.startswith(paths))
+    )
+    if not scope:
+        raise PromoNotApplicable(promo.code, f"Nothing in this cart goes with {promo.code}.")
+    if promo.kind == Promo.Kind.BUY_X_GET_Y:
+        units = sum(lines[place].quantity for place in scope)
+        if units <= promo.buy_quantity:
+            raise PromoNotApplicable(
+                promo.code,
+                f"{promo.code} needs {promo.buy_quantity + 1} matching items or more.",
+            )
+    return scope
+
+
+def _take_off(
+    promo: Promo, scope: tuple[int, ...], lines: Sequence[PricedLine], left: list[int]
+) -> list[int]:
+    """Minor units to take off each line of `scope`."""
+    rest = [left[place] for place in scope]
+    match promo.kind:
+        case Promo.Kind.PERCENTAGE:
+            exact = Decimal(sum(rest)) * promo.percent_bp / 10_000
+            return money.share_out(money.round_half_up(exact), rest)
+        case Promo.Kind.FIXED:
+            return money.share_out(min(promo.amount, sum(rest)), rest)
+        case Promo.Kind.BUY_X_GET_Y:
+            return _cheapest_free(promo, scope, lines, rest)
+        case _:
+            return [0] * len(scope)
+
+
+def _cheapest_free(
+    promo: Promo, scope: tuple[int, ...], lines: Sequence[PricedLine], rest: list[int]
+) -> list[int]:
+    """In every full group of buy + get units, the cheapest `get` units of the cart are free."""
+    units = sum(lines[place].quantity for place in scope)
+    group = promo.buy_quantity + promo.get_quantity
+    free = units // group * promo.get_quantity + max(units % group - promo.buy_quantity, 0)
+    off = [0] * len(scope)
+    for i in sorted(range(len(scope)), key=lambda i: (lines[scope[i]].unit_amount, scope[i])):
+        line = lines[scope[i]]
+        count = min(free, line.quantity)
+        off[i] = min(count * line.unit_amount, rest[i])
+        free -= count
+    return off
