@@ -10,6 +10,8 @@ where paint becomes paper and the outline carries the shape).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -96,7 +98,7 @@ def smooth(points: list[Point], *, closed: bool = False, pull: float = 0.5) -> s
     return "".join(path) + ("Z" if closed else "")
 
 
-def lathe(cx: float, profile: list[Point], *, sag: float = 0.16, pull: float = 1.0) -> str:
+def lathe(cx: float, profile: list[Point], *, sag: float = 0.16, pull: float = 0.8) -> str:
     """The silhouette of something turned on a wheel.
 
     `profile` runs from top to bottom as (radius, y). The top is closed flat (a rim is drawn over it);
@@ -132,12 +134,60 @@ def polygon(*points: Point) -> str:
     return "M" + "L".join(at(*point) for point in points) + "Z"
 
 
+_TOKEN = re.compile(r"[MLHVCSQTAZmlhvcsqtaz]|-?\d*\.?\d+")
+_TAKES = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "A": 7, "Z": 0}
+
+
+def outline_points(path: str) -> Iterator[Point]:
+    """Points on the outline of `path`, close enough together to measure it by."""
+    tokens = _TOKEN.findall(path)
+    x = y = 0.0
+    command, index = "M", 0
+    while index < len(tokens):
+        if tokens[index].isalpha():
+            command, index = tokens[index], index + 1
+        count = _TAKES[command.upper()]
+        values = [float(token) for token in tokens[index : index + count]]
+        index += count
+        kind, relative = command.upper(), command.islower()
+        if kind == "Z":
+            continue
+        if kind == "H":
+            end = (values[0] + (x if relative else 0), y)
+        elif kind == "V":
+            end = (x, values[0] + (y if relative else 0))
+        else:
+            end = (values[-2] + (x if relative else 0), values[-1] + (y if relative else 0))
+        if kind in "CSQ":
+            dx, dy = (x, y) if relative else (0.0, 0.0)
+            handles = [(a + dx, b + dy) for a, b in zip(values[::2], values[1::2], strict=True)]
+            for t in (0.25, 0.5, 0.75):
+                yield _on_curve([(x, y), *handles], t)
+        elif kind == "A" and abs(end[0] - x) > values[0]:
+            # A half oval: it bulges by its radius, downwards when it runs from right to left.
+            side = 1 if end[0] < x else -1
+            yield ((x + end[0]) / 2, (y + end[1]) / 2 + side * values[1])
+        x, y = end
+        yield end
+
+
+def _on_curve(points: list[Point], t: float) -> Point:
+    """De Casteljau."""
+    while len(points) > 1:
+        points = [
+            (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
+            for a, b in zip(points, points[1:], strict=False)
+        ]
+    return points[0]
+
+
 @dataclass
 class Sheet:
     """What is drawn so far. Order of calls is order of paint: the farthest first."""
 
     style: Style = "painted"
     parts: list[str] = field(default_factory=list)
+    outline: list[Point] = field(default_factory=list)  # of every solid and tube, unmoved
     _clips: int = 0
 
     @property
@@ -178,6 +228,7 @@ class Sheet:
 
         Answers the id of its clip, so that a pattern can be drawn inside it.
         """
+        self.outline.extend(outline_points(path))
         if not self.painted:
             self.raw(
                 f'<path d="{path}" fill="#fbf8f0" stroke="#2a3638" stroke-width="2.6"'
@@ -232,6 +283,7 @@ class Sheet:
     def tube(self, path: str, colour: str, width: float) -> None:
         """A round rod along `path`: handles, spouts, wires."""
         base = PAINTS.get(colour, colour)
+        self.outline.extend(outline_points(path))
 
         def stroke(tint: str, weight: float, shift: float = 0) -> str:
             move = f' transform="translate({at(-shift, -shift)})"' if shift else ""

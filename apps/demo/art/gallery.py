@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.demo.art import garden, household, kitchen, tableware
-from apps.demo.art.canvas import Sheet, number
-from apps.demo.art.stage import HOURS, room
+from apps.demo.art.canvas import Sheet, at, number
+from apps.demo.art.stage import HOURS, room, sunlight
 
 Drawing = Callable[..., None]
+TYPE = "Georgia, 'DejaVu Serif', serif"
 
 DRAWINGS: dict[str, Drawing] = {
     name: getattr(module, name)
@@ -51,6 +52,11 @@ WIDE = frozenset(
     {"ruler", "bread_board", "tray", "herb_box", "plates", "draped_blanket", "pen_tray", "slippers",
      "letter_set", "napkin_rings", "hanging_planter", "lantern", "mushroom_lamp", "tapers"}
 )  # fmt: skip
+# Too wide or too tall to stand in the background of another thing's picture.
+SPRAWLING = frozenset(
+    {"ruler", "bread_board", "tray", "draped_blanket", "slippers", "napkin_rings", "pen_tray",
+     "scoop", "reading_lamp", "matchbox", "tape_rolls"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,10 @@ class Pose:
     params: dict[str, Any] = field(default_factory=dict)
 
 
-def document(sheet: Sheet, title: str) -> str:
+def document(sheet: Sheet, title: str, *, view: str = "0 0 600 600") -> str:
     safe = title.replace("&", "&amp;").replace("<", "&lt;")
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 600" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}" role="img">'
         f"<title>{safe}</title>{''.join(sheet.parts)}</svg>\n"
     )
 
@@ -102,20 +108,55 @@ def scene(pose: Pose, neighbours: Sequence[Pose], *, category: str, title: str) 
     return document(sheet, title)
 
 
+def shelf(first: Pose, others: Sequence[Pose], *, category: str, title: str) -> str:
+    """A category's picture: a wide table with its things in a row."""
+    sheet = Sheet()
+    hour = HOURS[category]
+    sheet.raw(f'<rect x="-180" width="960" height="600" fill="{hour.wall}"/>')
+    sunlight(sheet, hour, -60, 40, 140)
+    sheet.raw(
+        f'<rect x="-180" y="432" width="960" height="168" fill="{hour.table}"/>'
+        f'<path d="M-180 432h960v8h-960z" fill="{hour.light}" opacity=".28"/>'
+    )
+    standing = [pose for pose in others if pose.drawing not in HANGING | SPRAWLING]
+    for pose, x, zoom in zip(standing, (20, 560, 180), (0.78, 0.8, 0.56), strict=False):
+        place(sheet, pose, x=x, base=476 if zoom > 0.6 else 452, zoom=zoom)
+    place(sheet, first, x=300, base=524, zoom=1.0)
+    return document(sheet, title, view="-180 0 960 600")
+
+
 def measured(pose: Pose, *, wide: str, high: str, title: str, figure: int) -> str:
+    """The outline between two dimension lines that touch what they measure."""
+    trial = Sheet(style="line")
+    DRAWINGS[pose.drawing](trial, **pose.params)
+    left, right = min(x for x, _ in trial.outline), max(x for x, _ in trial.outline)
+    top, bottom = min(y for _, y in trial.outline), max(y for _, y in trial.outline)
+    zoom = round(min(420 / (right - left), 390 / (bottom - top), 1.5), 3)
+
     sheet = Sheet(style="line")
     room(sheet, HOURS["paper-desk"])
-    place(sheet, pose, base=452, zoom=0.94)
-    ink = '<path d="{}" fill="none" stroke="#b4472f" stroke-width="1.6"/>'
-    sheet.raw(ink.format("M120 528H480M120 518v20M480 518v20M120 528l12-5M120 528l12 5M480 528l-12-5M480 528l-12 5"))
-    sheet.raw(ink.format("M64 150V452M54 150h20M54 452h20M64 150l-5 12M64 150l5 12M64 452l-5-12M64 452l5-12"))
-    for words, x, y, turn in ((wide, 300, 560, ""), (high, 40, 300, ' transform="rotate(-90 40 300)"')):
+    dx, dy = 322 - (left + right) / 2 * zoom, 486 - bottom * zoom
+    sheet.raw(f'<g transform="translate({at(dx, dy)}) scale({zoom:g})">')
+    DRAWINGS[pose.drawing](sheet, **pose.params)
+    sheet.raw("</g>")
+    x1, x2, y1, y2 = left * zoom + dx, right * zoom + dx, top * zoom + dy, bottom * zoom + dy
+    v = x1 - 34
+    ticks = (
+        f"M{at(x1, 534)}H{at(x2)}M{at(x1, 526)}v16M{at(x2, 526)}v16"
+        f"M{at(v, y1)}V{at(y2)}M{at(v - 8, y1)}h16M{at(v - 8, y2)}h16"
+    )
+    sheet.raw(f'<path d="{ticks}" fill="none" stroke="#b4472f" stroke-width="1.8"/>')
+    middle = (y1 + y2) / 2
+    for words, x, y, turn in (
+        (wide, (x1 + x2) / 2, 566, ""),
+        (high, v - 14, middle, f' transform="rotate(-90 {at(v - 14, middle)})"'),
+    ):
         sheet.raw(
-            f'<text x="{x}" y="{y}"{turn} font-family="Georgia, \'DejaVu Serif\', serif" font-size="22"'
+            f'<text x="{at(x)}" y="{at(y)}"{turn} font-family="{TYPE}" font-size="23"'
             f' fill="#b4472f" text-anchor="middle">{words}</text>'
         )
     sheet.raw(
-        '<text x="560" y="46" font-family="Georgia, \'DejaVu Serif\', serif" font-size="17" font-style="italic"'
+        f'<text x="564" y="48" font-family="{TYPE}" font-size="18" font-style="italic"'
         f' fill="#2f5a4c" text-anchor="end">Fig. {figure}</text>'
     )
     return document(sheet, title)

@@ -30,7 +30,7 @@ def gooseneck_kettle(sheet: Sheet, *, colour: str, grip: str = "walnut") -> None
     sheet.shadow(290, 474, 118)
     sheet.tube("M392 440C470 440 452 330 470 268C474 252 486 246 502 246", colour, 15)
     body = sheet.solid(
-        lathe(290, [(62, 292), (66, 300), (88, 370), (118, 452), (116, 470)]), colour, depth=34
+        lathe(290, [(62, 292), (66, 300), (90, 374), (116, 452), (117, 462)], sag=0.12), colour, depth=34
     )
     sheet.inside(body, lathe(290, [(118, 438), (118, 446)]), shaded(colour, 0.3), 0.6)
     sheet.tube("M232 310C180 300 150 300 140 330C132 360 136 400 142 428", grip, 21)

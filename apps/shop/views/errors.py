@@ -7,8 +7,10 @@ what just failed.
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+
+from storefront import problems
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def error_page(
     request: HttpRequest, status: int, *, retry_after: int | None = None
 ) -> HttpResponse:
     """The page for `status`; `retry_after` in seconds becomes the header and a sentence."""
+    if request.path.startswith("/api/"):
+        return _problem(status, retry_after)
     words = PAGES.get(status, PAGES[500])
     body = render_to_string(
         "shop/error.html",
@@ -72,6 +76,29 @@ def error_page(
         },
     )
     response = HttpResponse(body, status=status)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+CODES = {
+    400: "bad_request",
+    403: "permission_denied",
+    404: "not_found",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "overloaded",
+}
+
+
+def _problem(status: int, retry_after: int | None) -> JsonResponse:
+    """An address below /api/ that no view answered for still answers as the API does."""
+    code = CODES.get(status, "error")
+    response = JsonResponse(
+        problems.body(status, code, PAGES.get(status, PAGES[500]).title),
+        status=status,
+        content_type="application/problem+json",
+    )
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response
