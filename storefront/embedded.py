@@ -139,7 +139,7 @@ def redis_url(home: Path | str) -> str:
 
 @contextlib.contextmanager
 def serving(
-    home: Path | str, *, postgres: bool = True, redis: bool = True, say: Say = log.info
+    home: Path | str, *, postgres: bool = True, redis: bool = True, say: Say = log.debug
 ) -> Iterator[None]:
     """Keep the servers of `home` running for the length of the block.
 
@@ -166,7 +166,7 @@ def serving(
 
 
 def start(
-    home: Path | str, *, postgres: bool = True, redis: bool = True, say: Say = log.info
+    home: Path | str, *, postgres: bool = True, redis: bool = True, say: Say = log.debug
 ) -> None:
     """Start what is not running yet, and keep it running until `stop`."""
     home = _prepared(home)
@@ -175,7 +175,7 @@ def start(
         (home / "kept").touch()
 
 
-def stop(home: Path | str, *, say: Say = log.info) -> None:
+def stop(home: Path | str, *, say: Say = log.debug) -> None:
     """Stop both servers, whoever started them. Stopping what does not run is fine."""
     home = Path(home).resolve()
     if home.is_dir():
@@ -512,15 +512,16 @@ def connect(home: Path | str, name: str = DATABASE):  # type: ignore[no-untyped-
     return psycopg.connect(database_url(home, name), autocommit=True, connect_timeout=5)
 
 
-def ensure_database(home: Path | str, name: str) -> bool:
-    """Create database `name` unless it exists; True when it is new."""
+def ensure_database(home: Path | str, name: str, *, template: str = "template1") -> bool:
+    """Create database `name` as a copy of `template` unless it exists; True when it is new."""
     from psycopg import sql
 
     with connect(home, "postgres") as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if found.fetchone():
             return False
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return True
 
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from django.conf import settings
+from django.db import connections
 
 from storefront import embedded
+from tests.library_tables import template_database
 
 if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
     from selenium.webdriver import Chrome
     from storefront.stack import Stack
 
@@ -27,8 +30,16 @@ def embedded_services() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(embedded_services: None, django_db_setup: None) -> None:
-    """pytest-django's test database, on the embedded server."""
+def library_tables(embedded_services: None, django_db_blocker: "DjangoDbBlocker") -> str:
+    """The name of the template that new databases are copied from."""
+    with django_db_blocker.unblock():
+        return template_database(settings.STOREFRONT_HOME)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(library_tables: str) -> None:
+    """Runs before pytest-django makes its database: on the embedded server, from the template."""
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = library_tables
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +55,7 @@ def empty_redis(redis_of_tests: "redis.Redis") -> None:
 
 
 @pytest.fixture(scope="session")
-def live_stack(embedded_services: None) -> Iterator["Stack"]:
+def live_stack(library_tables: str) -> Iterator["Stack"]:
     """All processes of the shop on free ports, with their own database, Redis and demo catalogue.
 
     Its data stays from test to test: a journey uses its own products or buyers, and counts nothing
@@ -55,7 +66,7 @@ def live_stack(embedded_services: None) -> Iterator["Stack"]:
     home = settings.STOREFRONT_HOME / "journeys"
     database = "journeys"
     embedded.drop_database(settings.STOREFRONT_HOME, database)
-    embedded.ensure_database(settings.STOREFRONT_HOME, database)
+    embedded.ensure_database(settings.STOREFRONT_HOME, database, template=library_tables)
     shutil.rmtree(home / "redis", ignore_errors=True)
     stack = Stack(
         home=home,
