@@ -1,0 +1,94 @@
+"""Makes the database ready for the processes: tables, demo catalogue, webhook endpoint.
+
+Runs as a process of its own (`python -m storefront.stack.preparation`) with the environment that
+the others get, so that a wrong setting is found once and said in one line. Each part looks first
+whether there is anything to do: the second start has next to nothing.
+"""
+
+import os
+import socket
+import sys
+import time
+
+PATIENCE = 30.0  # seconds for the sandbox to open its port
+
+
+def prepare(*, seed: bool) -> None:
+    """Bring the database of the current settings up to date. Safe to repeat and to interrupt."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    django.setup()
+    if not _tables_are_current():
+        _say("creating tables (the first time takes half a minute, most of it for dj-stripe)")
+        call_command("migrate", interactive=False, skip_checks=True)
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    if not settings.DEVELOPMENT:
+        _say("collecting static files")
+        call_command("collectstatic", interactive=False, verbosity=0)
+    if seed and _catalogue_is_empty():
+        _say("filling the shelves of the demo shop")
+        call_command("seed_demo")
+    _register_webhook_endpoint()
+
+
+def _tables_are_current() -> bool:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _catalogue_is_empty() -> bool:
+    from apps.catalog.models import Product
+
+    return not Product.objects.exists()
+
+
+def _register_webhook_endpoint() -> None:
+    from django.conf import settings
+
+    from apps.payments.endpoints import ensure_webhook_endpoint
+
+    if settings.USES_SANDBOX:
+        _await_port(settings.SANDBOX_PORT)
+    ensure_webhook_endpoint()
+
+
+def _await_port(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the sandbox did not open port {port}") from error
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import OperationalError
+
+    try:
+        prepare(seed="--seed" in sys.argv)
+    except ImproperlyConfigured as error:
+        _say(str(error))
+        return 1
+    except OperationalError as error:
+        _say(f"PostgreSQL: {' '.join(str(error).split())}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
