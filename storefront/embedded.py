@@ -151,8 +151,9 @@ def serving(
     with (home / "users").open("a") as users:
         with _exclusively(home):
             fcntl.flock(users, fcntl.LOCK_SH)
-            _start(home, postgres=postgres, redis=redis, say=say)
         try:
+            with _exclusively(home):
+                _start(home, postgres=postgres, redis=redis, say=say)
             yield
         finally:
             with _exclusively(home):

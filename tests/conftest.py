@@ -19,6 +19,7 @@ from tests.library_tables import template_database
 if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
     from selenium.webdriver import Chrome
+
     from storefront.stack import Stack
 
 
@@ -67,7 +68,8 @@ def live_stack(library_tables: str) -> Iterator["Stack"]:
     database = "journeys"
     embedded.drop_database(settings.STOREFRONT_HOME, database)
     embedded.ensure_database(settings.STOREFRONT_HOME, database, template=library_tables)
-    shutil.rmtree(home / "redis", ignore_errors=True)
+    embedded.stop(home)  # of a run that was killed
+    shutil.rmtree(home, ignore_errors=True)
     stack = Stack(
         home=home,
         env={

@@ -65,8 +65,10 @@ def run() -> int:
         terminal.say(f"{signal.Signals(number).name}: stopping")
         raise Interrupted
 
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup make run
+        signal.signal(signal.SIGHUP, on_signal)
     try:
         stack.start()
         stack.wait_ready()
