@@ -8,11 +8,9 @@ PROBE_SECONDS = 2
 
 def open_connection() -> "psycopg.Connection[tuple]":
     """Autocommit, to the shop's database; neither connecting nor a statement waits for long."""
-    parameters = connections["default"].get_connection_params()
-    address = ("dbname", "user", "password", "host", "port")
-    return psycopg.connect(
-        **{name: parameters[name] for name in address if name in parameters},
-        autocommit=True,
-        connect_timeout=PROBE_SECONDS,
-        options=f"-c statement_timeout={PROBE_SECONDS}s -c lock_timeout={PROBE_SECONDS}s",
-    )
+    limits = f"-c statement_timeout={PROBE_SECONDS}s -c lock_timeout={PROBE_SECONDS}s"
+    parameters = connections["default"].get_connection_params() | {
+        "connect_timeout": PROBE_SECONDS,
+        "options": limits,
+    }
+    return psycopg.connect(**parameters, autocommit=True)
