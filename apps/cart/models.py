@@ -25,6 +25,9 @@ class Cart(models.Model):
             models.UniqueConstraint("user", condition=Q(open=True), name="one_open_cart_per_user"),
         ]
 
+    def __str__(self) -> str:
+        return str(self.id)
+
 
 class CartLine(models.Model):
     """One SKU of a cart."""
@@ -40,3 +43,6 @@ class CartLine(models.Model):
             models.UniqueConstraint(fields=["cart", "sku"], name="one_line_per_sku"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="cart_quantity_positive"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.sku}"

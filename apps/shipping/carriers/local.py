@@ -3,7 +3,7 @@
 A tracking number is `KP`, 16 characters made from the order's id, and a check character, so that a
 mistyped number is noticed before anyone searches for it:
 
-    KP 7Q2M9XH4B0TCRZ5D K        (without the spaces)
+    KP 3V27MHKAW0JKMGCC B        (without the spaces)
 
 The 16 characters are 80 bits of a hash: the same order gets the same number on every try,
 two orders get the same one once in 10²⁴ pairs, and nobody can read the order's id out of it.
