@@ -398,7 +398,7 @@ def _start_postgres(home: Path, *, say: Say) -> None:
     if pid is not None and not (data / "postmaster.pid").exists():
         # Its folder was deleted under it. It would write its old pages into the new files.
         say(f"ending a PostgreSQL (pid {pid}) whose data folder was taken away")
-        _end(pid, "PostgreSQL", signal.SIGQUIT, say=say)
+        _end(pid, "PostgreSQL", signal.SIGKILL, say=say)  # there is nothing left to save
         pid = None
     if pid is not None:
         _await_postgres(home, pid)
