@@ -13,7 +13,7 @@ telemetry is off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -82,9 +82,13 @@ class PooledClient(stripe.HTTPClient):
             urllib3.exceptions.NewConnectionError,
             urllib3.exceptions.ConnectTimeoutError,
         ) as error:
-            raise NotSent(f"No connection: {type(error).__name__}") from error
+            raise NotSent(  # type: ignore[no-untyped-call]
+                f"No connection: {type(error).__name__}"
+            ) from error
         except urllib3.exceptions.HTTPError as error:
-            raise stripe.APIConnectionError(f"No answer: {type(error).__name__}") from error
+            raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+                f"No answer: {type(error).__name__}"
+            ) from error
         return answer.data, answer.status, answer.headers
 
     def close(self) -> None:
@@ -237,6 +241,36 @@ class StripeGateway:
                 refunds.pop()
         return [_refund(refund) for refund in refunds]
 
+    # -- who is told about changes: for the preparation of a start, not for the checkout ------
+
+    def webhook_endpoints(self) -> list[dict[str, Any]]:
+        """Every endpoint registered for our key, as Stripe shows it (without secrets)."""
+        return list(self._pages("/v1/webhook_endpoints"))
+
+    def create_webhook_endpoint(
+        self, *, url: str, events: Sequence[str], metadata: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Register an endpoint. Only this answer ever carries its `secret`."""
+        return self._call(
+            "post",
+            "/v1/webhook_endpoints",
+            url=url,
+            enabled_events=list(events),
+            metadata=dict(metadata),
+            api_version=API_VERSION,
+        )
+
+    def update_webhook_endpoint(self, endpoint_id: str, *, events: Sequence[str]) -> dict[str, Any]:
+        return self._call(
+            "post",
+            f"/v1/webhook_endpoints/{endpoint_id}",
+            enabled_events=list(events),
+            disabled=False,
+        )
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        self._call("delete", f"/v1/webhook_endpoints/{endpoint_id}")
+
     def _pages(
         self, path: str, *, intent_id: str | None = None, **params: Any
     ) -> Iterator[dict[str, Any]]:
@@ -262,9 +296,9 @@ class StripeGateway:
 def stripe_gateway_from_settings() -> StripeGateway:
     return StripeGateway(
         secret_key=settings.STRIPE_SECRET_KEY,
-        api_host=settings.STRIPE_API_HOST,
-        connect_timeout_s=getattr(settings, "STRIPE_CONNECT_TIMEOUT_S", 2.0),
-        read_timeout_s=getattr(settings, "STRIPE_READ_TIMEOUT_S", 8.0),
+        api_host=getattr(settings, "STRIPE_API_HOST", stripe.DEFAULT_API_BASE),
+        connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
+        read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
     )
 
 
@@ -336,8 +370,9 @@ def _refunded(charge: str | Mapping[str, Any] | None) -> int:
     """What went back of captured money, without what was merely released (0 unexpanded)."""
     if charge is None or isinstance(charge, str):
         return 0
-    released = charge["amount"] - charge["amount_captured"]
-    return max(0, charge["amount_refunded"] - released)
+    released: int = charge["amount"] - charge["amount_captured"]
+    refunded: int = charge["amount_refunded"] - released
+    return max(0, refunded)
 
 
 def _next_action_url(action: Mapping[str, Any] | None) -> str | None:

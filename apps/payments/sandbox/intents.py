@@ -119,15 +119,17 @@ def create(work: Work) -> dict[str, Any]:
         )
     automatic = given.get("automatic_payment_methods")
     token = _token(given["payment_method"]) if "payment_method" in given else None
-    if confirm and automatic and automatic.get("enabled") and "return_url" not in given:
-        if automatic.get("allow_redirects") != "never":
-            raise ApiError(
-                400,
-                "This PaymentIntent is configured to accept payment methods enabled in your "
-                "Dashboard. Because some of these payment methods might redirect your customer "
-                "off of your page, you must provide a `return_url`.",
-                param="return_url",
-            )
+    may_redirect = (
+        automatic and automatic.get("enabled") and automatic.get("allow_redirects") != ("never")
+    )
+    if confirm and may_redirect and "return_url" not in given:
+        raise ApiError(
+            400,
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. "
+            "Because some of these payment methods might redirect your customer off of your page, "
+            "you must provide a `return_url`.",
+            param="return_url",
+        )
     metadata = {key: value for key, value in given.get("metadata", {}).items() if value != ""}
     shown = objects.payment_intent(
         id=objects.new_id("pi"),

@@ -24,14 +24,15 @@ SMALLEST_CHARGE = {
     "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200,
     "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
 }  # fmt: skip
-CURRENCIES = frozenset(SMALLEST_CHARGE) | frozenset(
+_OTHER_CURRENCIES = (
     "afn all amd ang aoa ars awg azn bam bbd bdt bgn bhd bif bmd bnd bob bsd bwp byn bzd cdf clp "
     "cny cop crc cve djf dop dzd egp etb fjd fkp gel gip gmd gnf gtq gyd hnl htg idr ils isk jmd "
     "jod kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr "
     "mwk mzn nad ngn nio npr omr pab pen pgk php pkr pyg qar rsd rub rwf sar sbd scr shp sle sos "
     "srd std szl tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar "
-    "zmw".split()
+    "zmw"
 )
+CURRENCIES = frozenset(SMALLEST_CHARGE) | frozenset(_OTHER_CURRENCIES.split())
 
 
 def string(limit: int = 5000) -> Reader:
@@ -78,7 +79,7 @@ def amount(value: Any, name: str) -> int:
 
 
 def currency(value: Any, name: str) -> str:
-    code = string(10)(value, name).lower()
+    code: str = string(10)(value, name).lower()
     if code not in CURRENCIES:
         raise ApiError(
             400,
@@ -92,7 +93,7 @@ def currency(value: Any, name: str) -> str:
 def boolean(value: Any, name: str) -> bool:
     if value not in ("true", "false"):
         raise ApiError(400, f"Invalid boolean: {value}", param=name)
-    return value == "true"
+    return bool(value == "true")
 
 
 def one_of(*choices: str) -> Reader:
@@ -106,7 +107,7 @@ def one_of(*choices: str) -> Reader:
 
 
 def url(value: Any, name: str) -> str:
-    text = string()(value, name)
+    text: str = string()(value, name)
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text):
         raise ApiError(400, "Not a valid URL", code="url_invalid", param=name)
     return text
@@ -157,12 +158,16 @@ def mapping(schema: Schema) -> Reader:
     return read
 
 
+_BOUNDS = mapping({"gt": integer, "gte": integer, "lt": integer, "lte": integer})
+
+
 def time_span(value: Any, name: str) -> dict[str, int]:
     """A second, or `{gt, gte, lt, lte}` of seconds."""
     if isinstance(value, str):
         exact = integer(value, name)
         return {"gte": exact, "lte": exact}
-    return mapping({"gt": integer, "gte": integer, "lt": integer, "lte": integer})(value, name)
+    bounds: dict[str, int] = _BOUNDS(value, name)
+    return bounds
 
 
 def not_played(_value: Any, name: str) -> Any:

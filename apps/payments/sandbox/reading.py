@@ -24,9 +24,10 @@ _EXPANDABLE = {
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
 }
+_QUOTED = r"""(?P<{0}>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
 _TERM = re.compile(
-    r"""(?:metadata\[(?P<quote>['"])(?P<key>[^'"]+)(?P=quote)\]|(?P<field>status|currency))"""
-    r"""\s*:\s*(?P<open>['"])(?P<value>[^'"]*)(?P=open)"""
+    rf"(?:metadata\[{_QUOTED.format('key')}\]|(?P<field>status|currency))"
+    rf"\s*:\s*{_QUOTED.format('value')}"
 )
 
 
@@ -114,26 +115,26 @@ def search_intents(work: Work) -> dict[str, Any]:
         {"query": params.string(), "limit": _limit, "page": params.string()},
         required=("query",),
     )
-    terms = []
+    fields: list[tuple[str, str]] = []
+    metadata: list[tuple[str, str]] = []
     for part in re.split(r"\s+AND\s+", given["query"].strip(), flags=re.IGNORECASE):
         term = _TERM.fullmatch(part.strip())
         if term is None:
             raise ApiError(400, f"Unable to parse the search query: {part}", param="query")
-        terms.append(term)
-    wanted = next((term for term in terms if term["key"]), None)
-    if wanted is None:
+        value = _unquoted(term["value"])
+        if term["key"]:
+            metadata.append((_unquoted(term["key"]), value))
+        else:
+            fields.append((term["field"], value))
+    if not metadata:
         raise ApiError(400, "The sandbox searches by at least one metadata field.", param="query")
     found = []
-    for id in work.store.ids_by_metadata(wanted["key"], wanted["value"]):
+    for id in work.store.ids_by_metadata(*metadata[0]):
         record = work.store.get(id, "payment_intent")
-        if record is not None and all(
-            (
-                record.shown["metadata"].get(term["key"])
-                if term["key"]
-                else record.shown[term["field"]]
-            )
-            == term["value"]
-            for term in terms
+        if (
+            record is not None
+            and all(record.shown["metadata"].get(key) == value for key, value in metadata)
+            and all(record.shown[name] == value for name, value in fields)
         ):
             found.append(record)
     found.sort(key=lambda record: -record.seq)
@@ -204,6 +205,10 @@ def _cursor(work: Work, kind: str, id: str | None, param: str) -> Record | None:
     if record is None:
         raise missing_resource(_NAMES[kind], id, param=param)
     return record
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
 def _matching(given: dict[str, Any]) -> Callable[[Record], bool] | None:

@@ -315,8 +315,9 @@ class Store:
         return record
 
     def _unpacked(self, row: tuple[Any, ...]) -> Record:
-        shown, kept = orjson.loads(self.unpack(row[5]))
-        return Record(*row[:5], shown, kept)
+        seq, id, kind, created, parent, data = row
+        shown, kept = orjson.loads(self.unpack(data))
+        return Record(seq, id, kind, created, parent, shown, kept)
 
 
 class Clock:

@@ -105,7 +105,8 @@ class ThreeDSecure:
             )
         parts = urlsplit(return_url)
         passed = record.shown["status"] in ("requires_capture", "succeeded", "processing")
-        query = parse_qsl(parts.query, keep_blank_values=True) + [
+        query = [
+            *parse_qsl(parts.query, keep_blank_values=True),
             ("payment_intent", record.id),
             ("payment_intent_client_secret", record.shown["client_secret"]),
             ("redirect_status", "succeeded" if passed else "failed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -102,7 +103,7 @@ def decode(encoded: bytes) -> dict[str, Any]:
             raise ApiError(400, f"Invalid parameter: {root} is nested too deeply.")
         node: Any = params
         steps = [root, *parts]
-        for step, following in zip(steps, steps[1:], strict=False):
+        for step, following in pairwise(steps):
             child = node.get(step)
             if not isinstance(child, dict):
                 child = node[step] = {}
