@@ -200,7 +200,8 @@ def _stop(home: Path, *, say: Say) -> None:
     pid = _redis_pid(home)
     if pid is not None:
         say("stopping Redis")
-        _end(pid, "Redis", signal.SIGTERM, say=say)
+        # It writes its snapshot first, and does not go while it cannot (a full disk, say).
+        _end(pid, "Redis", signal.SIGTERM, say=say, patience=timedelta(seconds=15))
     pid = _postmaster_pid(home)
     if pid is not None:
         say("stopping PostgreSQL")
@@ -232,15 +233,22 @@ def _exclusively(home: Path) -> Iterator[None]:
         yield
 
 
-def _end(pid: int, what: str, how: signal.Signals, *, say: Say) -> None:
+def _end(
+    pid: int,
+    what: str,
+    how: signal.Signals,
+    *,
+    say: Say,
+    patience: timedelta = STOP_PATIENCE,
+) -> None:
     """Ask process `pid` to go, and make it go when it does not."""
-    for sign, patience in ((how, STOP_PATIENCE), (signal.SIGKILL, timedelta(seconds=10))):
+    for sign, limit in ((how, patience), (signal.SIGKILL, timedelta(seconds=10))):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sign)
             os.kill(pid, signal.SIGCONT)  # a frozen process hears nothing but SIGKILL
-        if _within(patience, lambda: not _runs(pid)):
+        if _within(limit, lambda: not _runs(pid)):
             return
-        say(f"{what} (pid {pid}) did not stop within {patience.seconds} s")
+        say(f"{what} (pid {pid}) did not stop within {limit.seconds} s")
     raise EmbeddedError(f"{what} (pid {pid}) cannot be stopped")
 
 
@@ -591,7 +599,7 @@ def _start_redis(home: Path, *, say: Say) -> None:
             return
         say(f"ending a Redis (pid {pid}) that does not answer")
     if pid is not None:
-        _end(pid, "Redis", signal.SIGTERM, say=say)
+        _end(pid, "Redis", signal.SIGKILL, say=say)
 
     folder = home / "redis"
     folder.mkdir(exist_ok=True)

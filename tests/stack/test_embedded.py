@@ -204,7 +204,7 @@ def test_a_database_of_another_version_is_named_and_left_alone(home: Path) -> No
 
 def test_what_postgresql_says_of_its_failure_is_passed_on_in_one_line(home: Path) -> None:
     (home / "postgres" / "global" / "pg_control").write_bytes(b"not what it should be")
-    with pytest.raises(EmbeddedError, match="PostgreSQL does not start: .*pg_control") as caught:
+    with pytest.raises(EmbeddedError, match=r"PostgreSQL does not start: .*pg_control") as caught:
         with serving(home):
             pass
     assert "\n" not in str(caught.value)
