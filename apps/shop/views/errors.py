@@ -6,7 +6,6 @@ what just failed.
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
@@ -19,6 +18,7 @@ class Words:
 
     title: str
     text: str
+    picture: str = "demo/two-hand-mug-oat.svg"
 
 
 PAGES: dict[int, Words] = {
@@ -34,26 +34,31 @@ PAGES: dict[int, Words] = {
     404: Words(
         "Nothing on this shelf.",
         "The page has moved, sold, or never was. The kettle is still on, though.",
+        "demo/reveille-whistling-kettle-tomato.svg",
     ),
     409: Words(
         "Somebody was quicker.",
         "What you asked for changed while you asked. Have another look; it takes a moment.",
+        "demo/bed-tray.svg",
     ),
     413: Words("That is more than we can carry.", "Please send less at once."),
     429: Words(
         "Slowly, please.",
         "That was a great many requests in a short time. Wait a moment, then carry on where you"
         " were; nothing is lost.",
+        "demo/sunday-cup-sage.svg",
     ),
     500: Words(
         "Something boiled over.",
         "The fault is ours and has been written down. Nothing was charged by this page. Please try"
         " again.",
+        "demo/milk-pan-butter.svg",
     ),
     503: Words(
         "The kitchen is full.",
         "More people want to order at this moment than we can serve at once. Nothing was ordered"
         " and nothing was charged. Please try again in a few seconds.",
+        "demo/porridge-pot-dusk.svg",
     ),
 }
 
@@ -66,13 +71,13 @@ def error_page(
         return _problem(status, retry_after)
     words = PAGES.get(status, PAGES[500])
     body = render_to_string(
-        "shop/error.html",
+        "errors/page.html",
         {
             "status": status,
             "title": words.title,
             "text": words.text,
             "retry_after": retry_after,
-            "shop_name": settings.SHOP_NAME,
+            "picture": words.picture,
         },
     )
     response = HttpResponse(body, status=status)

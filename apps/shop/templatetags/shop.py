@@ -1,0 +1,48 @@
+"""How amounts, states and form fields are written on a page."""
+
+from django import template
+from django.conf import settings
+
+from storefront import money as money_kernel
+
+register = template.Library()
+
+
+@register.filter
+def money(minor: int | None, currency: str = "") -> str:
+    """Minor units as a shopper reads them: 1999 is $19.99."""
+    if minor is None:
+        return ""
+    return money_kernel.for_people(minor, currency or settings.SHOP_CURRENCY)
+
+
+@register.filter
+def negative(minor: int) -> int:
+    """For a discount, which is subtracted."""
+    return -minor
+
+
+@register.filter
+def get(mapping: dict, key: object) -> object:
+    """`mapping[key]`, or nothing."""
+    return mapping.get(key)
+
+
+@register.inclusion_tag("shop/parts/field.html")
+def field(bound, width: str = "", help: str = "") -> dict:  # noqa: A002  (reads well in templates)
+    """A labelled form field with its error beside it."""
+    widget = bound.field.widget
+    invalid = bool(bound.errors)
+    described = [f"{bound.auto_id}-help"] if help or bound.help_text else []
+    if invalid:
+        described.insert(0, f"{bound.auto_id}-error")
+    attrs = {"aria-describedby": " ".join(described)} if described else {}
+    if invalid:
+        attrs["aria-invalid"] = "true"
+    return {
+        "bound": bound,
+        "control": bound.as_widget(attrs={**widget.attrs, **attrs}),
+        "width": width,
+        "help": help or bound.help_text,
+        "is_check": getattr(widget, "input_type", "") == "checkbox",
+    }
