@@ -52,10 +52,11 @@ OUTAGE_PAUSE = timedelta(minutes=1)
 
 _CLAIM = """
     UPDATE notifications_notification
-    SET attempts = attempts + 1, due_at = now() + %(lease)s
+    SET attempts = attempts + 1, due_at = statement_timestamp() + %(lease)s
     WHERE id IN (
         SELECT id FROM notifications_notification
-        WHERE state = 'due' AND due_at <= now() AND attempts >= %(from)s AND attempts < %(to)s
+        WHERE state = 'due' AND due_at <= statement_timestamp()
+            AND attempts >= %(from)s AND attempts < %(to)s
         ORDER BY due_at
         LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
@@ -69,7 +70,7 @@ _GIVE_UP = """
         last_error = CASE WHEN last_error = '' THEN 'worker lost while sending' ELSE last_error END
     WHERE id IN (
         SELECT id FROM notifications_notification
-        WHERE state = 'due' AND due_at <= now() AND attempts >= %s
+        WHERE state = 'due' AND due_at <= statement_timestamp() AND attempts >= %s
         FOR UPDATE SKIP LOCKED
     )
 """
@@ -77,7 +78,7 @@ _GIVE_UP = """
 # Only while the claim is still ours: the same attempt, not yet settled by anyone.
 _RETRY = """
     UPDATE notifications_notification
-    SET due_at = now() + %(wait)s, last_error = %(error)s
+    SET due_at = statement_timestamp() + %(wait)s, last_error = %(error)s
     WHERE id = %(id)s AND state = 'due' AND attempts = %(attempts)s
 """
 _BURY = """
@@ -88,7 +89,8 @@ _BURY = """
 """
 _GIVE_BACK = """
     UPDATE notifications_notification AS outbox
-    SET attempts = outbox.attempts - 1, due_at = now() + %(wait)s, last_error = %(error)s
+    SET attempts = outbox.attempts - 1, due_at = statement_timestamp() + %(wait)s,
+        last_error = %(error)s
     FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) AS claimed (id, attempts)
     WHERE outbox.id = claimed.id AND outbox.state = 'due' AND outbox.attempts = claimed.attempts
 """

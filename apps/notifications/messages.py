@@ -21,6 +21,7 @@ from django.template import Context, Engine, Template
 from apps.notifications.errors import MissingData, UnknownKind
 
 SUBJECT_MAX = 200
+_FOLDER = Path(__file__).parent / "templates" / "notifications"
 _FOR_ALL = frozenset({"number", "name", "url"})
 # `lines` are mappings with name, quantity and (where listed) amount. Amounts are for people:
 # "$19.99"; one that does not apply is "". `address` is a list of lines.
@@ -58,11 +59,10 @@ def compose(kind: str, data: Mapping[str, Any], *, order_id: UUID, to: str) -> M
     missing = sorted(NEEDS[kind] - data.keys())
     if missing:
         raise MissingData(kind, missing)
-    text = _template(kind).render(
-        Context({"shop_name": settings.SHOP_NAME, **data}, autoescape=False)
-    )
-    subject, body = text.split("\n", 1)
-    body = _UNPRINTABLE.sub("", body)
+    context = {"shop_name": settings.SHOP_NAME, **data}
+    of_subject, of_body = _templates(kind)
+    subject = of_subject.render(Context(context, autoescape=False))
+    body = _UNPRINTABLE.sub("", of_body.render(Context(context, autoescape=False)))
     # Absent parts leave gaps; no mail has more than one empty line in a row.
     body = re.sub(r"\n{3,}", "\n\n", body).strip("\n") + "\n"
     # A line break in a subject would let a name add headers of its own.
@@ -71,11 +71,9 @@ def compose(kind: str, data: Mapping[str, Any], *, order_id: UUID, to: str) -> M
 
 
 @functools.cache
-def _template(kind: str) -> Template:
-    return _engine().get_template(f"notifications/{kind}.txt")
-
-
-@functools.cache
-def _engine() -> Engine:
-    """Django's templates for text: nothing is escaped, for nothing is HTML."""
-    return Engine(dirs=[str(Path(__file__).parent / "templates")], autoescape=False)
+def _templates(kind: str) -> tuple[Template, Template]:
+    """Of the subject and of the body. Nothing is escaped, for nothing is HTML."""
+    text = (_FOLDER / f"{kind}.txt").read_text(encoding="utf-8")
+    subject, body = text.split("\n", 1)
+    engine = Engine(autoescape=False)
+    return engine.from_string(subject), engine.from_string(body)

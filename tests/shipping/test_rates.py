@@ -53,9 +53,7 @@ def offered(country="US", weight=500, subtotal=2_000):
 def test_a_quote_says_what_the_shopper_has_to_know(home, standard):
     RateFactory(zone=home, method=standard, price_amount=599)
 
-    quote = rates.price(
-        "standard", country="US", weight_grams=0, subtotal_amount=0, currency="USD"
-    )
+    quote = rates.price("standard", country="US", weight_grams=0, subtotal_amount=0, currency="USD")
 
     assert quote == MethodQuote("standard", "Standard", 599, "USD", 3, 5)
 
@@ -87,9 +85,7 @@ def test_a_band_without_an_end_has_none(home, standard):
 
 def test_free_above_a_total_stands_beside_bands_of_weight(home, standard):
     RateFactory(zone=home, method=standard, price_amount=599)
-    RateFactory(
-        zone=home, method=standard, basis=Rate.Basis.TOTAL, at_least=7_500, price_amount=0
-    )
+    RateFactory(zone=home, method=standard, basis=Rate.Basis.TOTAL, at_least=7_500, price_amount=0)
 
     assert price(subtotal=7_499) == 599
     assert price(subtotal=7_500) == 0

@@ -32,6 +32,7 @@ class Carrier(Protocol):
     """Both calls are safe to repeat: the saga runs any step twice."""
 
     code: str
+    name: str  # for shoppers
 
     def labels(self, requests: Sequence[LabelRequest], *, today: date) -> dict[UUID, Label]:
         """One label per order; the same order always gets the same tracking number."""

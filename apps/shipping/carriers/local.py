@@ -27,6 +27,7 @@ class LocalCarrier:
     """Fits `interface.Carrier`."""
 
     code = "local"
+    name = "Kettle & Pine van"
 
     def labels(self, requests: Sequence[LabelRequest], *, today: date) -> dict[UUID, Label]:
         return {
