@@ -293,7 +293,6 @@ CELERY_BEAT_SCHEDULE = {
     "expire-holds": {"task": "orders.expire_holds", "schedule": 15.0, "options": {"expires": 60}},
     "mirror": {"task": "payments.mirror_events", "schedule": 5.0, "options": {"expires": 30}},
     "mail": {"task": "notifications.deliver", "schedule": 5.0, "options": {"expires": 30}},
-    "prune": {"task": "orders.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }
 
 # --- The checkout's numbers ---------------------------------------------------------------------

@@ -35,7 +35,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class IntentStatus(StrEnum):
@@ -230,6 +230,12 @@ class Gateway(Protocol):
 
     def retrieve_refunds(self, intent_id: str) -> list[GatewayRefund]:
         """Every refund of a payment, newest first."""
+
+    def read_intent(self, shown: Mapping[str, Any]) -> Intent:
+        """A payment as a webhook carries it. Asks nobody; raises KeyError or ValueError."""
+
+    def read_refund(self, shown: Mapping[str, Any]) -> GatewayRefund:
+        """A refund as a webhook carries it. Asks nobody; raises KeyError or ValueError."""
 
 
 _lock = threading.Lock()

@@ -35,6 +35,9 @@ class Payment(models.Model):
     generation = models.PositiveSmallIntegerField(
         default=1, help_text="part of the gateway's key; rises only when nothing was found there"
     )
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the gateway was first asked; before that, nothing is"
+    )
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -79,6 +82,8 @@ class Refund(models.Model):
     actor = models.CharField(max_length=254, blank=True)
     gateway_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
     message = models.CharField(max_length=255, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -87,6 +92,9 @@ class Refund(models.Model):
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
             # A double click on "refund" is one refund.
             models.UniqueConstraint(fields=["payment", "purpose"], name="one_refund_per_purpose"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(status="requested"), name="refund_due"),
         ]
 
     def __str__(self) -> str:

@@ -223,6 +223,12 @@ class StripeGateway:
             self._pages("/v1/payment_intents", created=created, expand=["data.latest_charge"]),
         )
 
+    def read_intent(self, shown: Mapping[str, Any]) -> Intent:
+        return _intent(shown)
+
+    def read_refund(self, shown: Mapping[str, Any]) -> GatewayRefund:
+        return _refund(shown)
+
     def retrieve_refunds(self, intent_id: str) -> list[GatewayRefund]:
         refunds = list(
             self._pages(

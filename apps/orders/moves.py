@@ -1,0 +1,144 @@
+"""The order's moves: which status may follow which, and the one statement that makes a move.
+
+A move is a conditional UPDATE (`WHERE status IN (from)`) plus an event row in the same
+transaction, and after the commit a push to whoever watches. A move that is not allowed any more
+touches no row: somebody else was there first, which is not an error.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from apps.orders.models import Order
+from storefront import bells
+
+S = Order.Status
+
+# to: from
+MOVES: Mapping[str, tuple[str, ...]] = {
+    S.REQUIRES_ACTION: (S.PENDING,),
+    S.PAYMENT_AUTHORIZED: (S.PENDING, S.REQUIRES_ACTION),
+    S.PAYMENT_FAILED: (S.PENDING, S.REQUIRES_ACTION),
+    S.CONFIRMED: (S.PAYMENT_AUTHORIZED,),
+    S.SHIPPED: (S.CONFIRMED,),
+    S.DELIVERED: (S.SHIPPED,),
+    S.RETURN_INITIATED: (S.DELIVERED,),
+    S.RETURNED: (S.RETURN_INITIATED,),
+    S.CANCELLED: (S.PENDING, S.PAYMENT_FAILED, S.PAYMENT_AUTHORIZED, S.CONFIRMED),
+}
+
+MESSAGES: Mapping[str, str] = {
+    S.PENDING: "Order received. Your items are held for you.",
+    S.REQUIRES_ACTION: "Your bank asks you to approve the payment.",
+    S.PAYMENT_AUTHORIZED: "Your bank has approved the payment.",
+    S.PAYMENT_FAILED: "The payment did not go through.",
+    S.CONFIRMED: "Paid and confirmed. We are packing your order.",
+    S.SHIPPED: "Your order is on its way.",
+    S.DELIVERED: "Your order was delivered.",
+    S.RETURN_INITIATED: "We are expecting your return.",
+    S.RETURNED: "Your return has arrived and the money is on its way back.",
+    S.CANCELLED: "The order was cancelled. You have not been charged.",
+}
+
+MOVE = """
+    WITH wish AS (
+        SELECT * FROM unnest(%(ids)s::uuid[], %(messages)s::text[], %(actions)s::text[]::jsonb[])
+            AS w(id, message, next_action)
+    ), moved AS (
+        UPDATE orders_order o SET status = %(to)s, seq = o.seq + 1, updated_at = now()
+        FROM wish WHERE o.id = wish.id AND o.status = ANY(%(from)s)
+        RETURNING o.id, o.number, o.seq, wish.message, wish.next_action
+    )
+    INSERT INTO orders_orderevent (order_id, seq, status, message, next_action, actor)
+    SELECT id, seq, %(to)s, message, next_action, %(actor)s FROM moved
+    RETURNING order_id, seq, created_at, message, next_action,
+        (SELECT number FROM moved WHERE id = order_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A wish to move one order; `message` is for the shopper (default: MESSAGES)."""
+
+    order_id: UUID
+    to: str
+    message: str = ""
+    next_action: dict[str, Any] | None = None
+
+
+def make(moves: Iterable[Move], *, actor: str = "") -> set[tuple[UUID, str]]:
+    """Make the moves that are still allowed; the (order id, status) pairs that were made."""
+    by_status: dict[str, list[Move]] = {}
+    for move in moves:
+        by_status.setdefault(move.to, []).append(move)
+    made = set()
+    for to, wishes in by_status.items():
+        # Ascending id: two workers moving overlapping sets queue up instead of deadlocking.
+        wishes.sort(key=lambda move: move.order_id)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                MOVE,
+                {
+                    "ids": [move.order_id for move in wishes],
+                    "messages": [move.message or MESSAGES[to] for move in wishes],
+                    "actions": [_json(move.next_action) for move in wishes],
+                    "to": str(to),
+                    "from": [str(status) for status in MOVES[to]],
+                    "actor": actor,
+                },
+            )
+            rows = cursor.fetchall()
+        made |= {(row[0], str(to)) for row in rows}
+        announce(
+            [
+                event_payload(order_id, number, to, seq, message, at, _parsed(action))
+                for order_id, seq, at, message, action, number in rows
+            ]
+        )
+    return made
+
+
+def event_payload(
+    order_id: UUID,
+    number: str,
+    status: str,
+    seq: int,
+    message: str,
+    created_at: datetime,
+    next_action: Any,
+) -> dict[str, Any]:
+    """One move as the status endpoint, the event list and the websocket show it."""
+    return {
+        "id": str(order_id),
+        "number": number,
+        "status": str(status),
+        "seq": seq,
+        "message": message,
+        "updated_at": created_at.isoformat().replace("+00:00", "Z"),
+        "next_action": next_action,
+    }
+
+
+def announce(payloads: list[dict[str, Any]]) -> None:
+    """Push after the commit: a move that was rolled back is never shown."""
+    messages = [(group(UUID(p["id"])), {"type": "order.moved", "payload": p}) for p in payloads]
+    if messages:
+        transaction.on_commit(lambda: bells.push(messages))
+
+
+def group(order_id: UUID) -> str:
+    """The channel layer's group of one order's watchers."""
+    return f"order.{order_id.hex}"
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)

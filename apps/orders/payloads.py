@@ -1,0 +1,132 @@
+"""Orders as clients see them: one shape for API, websocket and pages."""
+
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.orders import tokens
+from apps.orders.models import Order, OrderEvent
+from apps.orders.moves import event_payload
+from apps.shipping.models import Shipment
+from storefront import money
+
+
+def status(order: Order) -> dict[str, Any]:
+    """`{id, number, status, seq, message, updated_at, next_action}`: the order's last move."""
+    return event(OrderEvent.objects.get(order=order, seq=order.seq), number=order.number)
+
+
+def event(moved: OrderEvent, *, number: str) -> dict[str, Any]:
+    """One move, in the shape of the status."""
+    return event_payload(
+        moved.order_id,
+        number,
+        moved.status,
+        moved.seq,
+        moved.message,
+        moved.created_at,
+        moved.next_action,
+    )
+
+
+def events_after(order: Order, seq: int) -> list[dict[str, Any]]:
+    """The moves after `seq`, oldest first."""
+    return [event(e, number=order.number) for e in order.events.filter(seq__gt=seq).order_by("seq")]
+
+
+def etag(order: Order) -> str:
+    """Changes with every move and with nothing else."""
+    return f'"{order.pk.hex}-{order.seq}"'
+
+
+def order(placed: Order) -> dict[str, Any]:
+    """The whole order for its owner."""
+    last = status(placed)
+    shipment = Shipment.objects.filter(order_id=placed.pk).exclude(state="cancelled").first()
+    return last | {
+        "email": placed.email,
+        "placed_at": placed.placed_at.isoformat().replace("+00:00", "Z"),
+        "lines": [
+            {
+                "sku": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price": money.payload(line.unit_amount, placed.currency),
+                "line_total": money.payload(line.line_amount, placed.currency),
+            }
+            for line in placed.lines.all()
+        ],
+        "totals": {
+            name: money.payload(amount, placed.currency)
+            for name, amount in (
+                ("subtotal", placed.subtotal_amount),
+                ("discount", placed.discount_amount),
+                ("shipping", placed.shipping_amount),
+                ("tax", placed.tax_amount),
+                ("total", placed.total_amount),
+            )
+        },
+        "total": money.payload(placed.total_amount, placed.currency),
+        "promo_codes": placed.promo_codes,
+        "shipping_address": placed.shipping_address,
+        "billing_address": placed.billing_address,
+        "shipping_method": placed.shipping_method,
+        "shipment": shipment
+        and {
+            "carrier": shipment.carrier,
+            "tracking_number": shipment.tracking_number,
+            "state": shipment.state,
+            "estimated_from": shipment.estimated_from.isoformat(),
+            "estimated_to": shipment.estimated_to.isoformat(),
+        },
+        "links": links(placed.pk, base_url=settings.SHOP_URL),
+    }
+
+
+def accepted(
+    order_id: UUID,
+    number: str,
+    *,
+    total_amount: int,
+    currency: str,
+    base_url: str,
+    place: tuple[int, int],
+) -> dict[str, Any]:
+    """The 202 of a checkout; stored with the key and replayed as it is."""
+    token = tokens.order_token(order_id)
+    position, wait = place
+    return {
+        "order": {
+            "id": str(order_id),
+            "number": number,
+            "status": Order.Status.PENDING.value,
+            "total": money.payload(total_amount, currency),
+            "token": token,
+        },
+        "links": links(order_id, base_url=base_url, token=token),
+        "queue": {"position": position, "estimated_wait_seconds": wait},
+    }
+
+
+def links(order_id: UUID, *, base_url: str, token: str = "") -> dict[str, str]:
+    """Absolute addresses of an order; the websocket lives on a port of its own."""
+    itself = f"{base_url}/api/v1/orders/{order_id}/"
+    query = f"?token={token}" if token else ""
+    return {
+        "self": itself,
+        "status": f"{itself}status/",
+        "events": f"{itself}events/",
+        "websocket": f"{live_url(base_url)}/ws/orders/{order_id}/{query}",
+    }
+
+
+def live_url(base_url: str) -> str:
+    """Where the websockets are, for a client that reached the shop at `base_url`."""
+    if settings.LIVE_URL:
+        return settings.LIVE_URL
+    parts = urlsplit(base_url)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{scheme}://{host}:{settings.LIVE_PORT}"

@@ -1,0 +1,430 @@
+"""The engine that carries orders through the steps of checkout.py. Knows no step by name.
+
+One round, `advance()`:
+
+    1. claim    due sagas, many at a time: SKIP LOCKED, a lease, a higher epoch, attempts + 1
+    2. ask      the outside world, everyone at once, no transaction open; the lease is renewed
+                while answers are awaited
+    3. write    per step, one transaction: lock the sagas that are still ours (same epoch), run
+                the step's `do` or `undo`, move each saga by its outcome
+
+Dying anywhere leaves the row due again when the lease ends. A zombie that wakes up after its lease
+finds a higher epoch and writes nothing. Attempts are counted at the claim, in the database, so
+that an order which kills its worker is counted too; such suspects are then claimed one at a time,
+and after MAX_ATTEMPTS a person looks.
+"""
+
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+
+from apps.orders import endings, moves
+from apps.orders.checkout import (
+    BY_NAME,
+    Outcomes,
+    Step,
+    Work,
+    ids,
+    step_after,
+    undo_after,
+    undo_from,
+)
+from apps.orders.models import Order, Saga
+from apps.orders.moves import Move
+from apps.orders.outcomes import Done, Outcome, Refused, Retry, Wait
+from apps.payments import charging
+from apps.payments.charging import Answer, Question
+
+logger = logging.getLogger(__name__)
+
+BATCH = 128
+LEASE = timedelta(seconds=20)  # renewed every 5 s while a batch waits for the gateway
+MAX_ATTEMPTS = 12
+PATIENCE = timedelta(hours=6)  # past the deadline; then an outage is a person's matter, too
+BACKOFF_FIRST = 1.0  # seconds
+BACKOFF_CAP = 60.0
+SUSPECT_AFTER = 2  # claims that ended without a word
+
+CLAIM = """
+    WITH due AS (
+        SELECT order_id FROM orders_saga
+        WHERE state IN ('forward', 'undoing') AND due_at <= now()
+          AND (lease_until IS NOT NULL AND attempts >= %(suspect)s) = %(suspects)s
+        ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )
+    UPDATE orders_saga s
+    SET epoch = s.epoch + 1, attempts = s.attempts + 1, updated_at = now(),
+        lease_until = now() + %(lease)s, due_at = now() + %(lease)s
+    FROM due WHERE s.order_id = due.order_id
+    RETURNING s.order_id, s.epoch, s.attempts, s.step, s.state,
+        s.deadline_at <= now() AS past_deadline,
+        s.deadline_at + %(patience)s <= now() AS long_overdue,
+        s.cancel_requested_at IS NOT NULL AS cancel_requested, s.cancel_reason
+"""
+RENEW = """
+    UPDATE orders_saga s SET lease_until = now() + %s, due_at = now() + %s
+    FROM unnest(%s::uuid[], %s::int[]) AS n(id, epoch)
+    WHERE s.order_id = n.id AND s.epoch = n.epoch AND s.lease_until IS NOT NULL
+"""
+# The fence. Locks in ascending id; whoever holds an older epoch gets no row, and so writes nothing.
+STILL_OURS = """
+    SELECT s.order_id, s.cancel_requested_at IS NOT NULL, s.cancel_reason
+    FROM orders_saga s JOIN unnest(%s::uuid[], %s::int[]) AS n(id, epoch)
+      ON s.order_id = n.id AND s.epoch = n.epoch
+    WHERE s.lease_until IS NOT NULL AND s.state IN ('forward', 'undoing')
+    ORDER BY s.order_id FOR UPDATE OF s
+"""
+ADVANCE = """
+    UPDATE orders_saga s
+    SET state = n.state, step = n.step, attempts = n.attempts, lease_until = NULL,
+        due_at = CASE WHEN n.at_deadline THEN s.deadline_at
+                      WHEN n.wait < 0 THEN NULL
+                      ELSE clock_timestamp() + make_interval(secs => n.wait) END,
+        deadline_at = CASE WHEN n.extend
+            THEN greatest(s.deadline_at, least(now() + %(hold)s, o.placed_at + %(cap)s))
+            ELSE s.deadline_at END,
+        waiting_for = n.waiting_for, last_error = n.error, cancel_reason = n.cancel_reason,
+        review_reason = n.review, reviewed_from = n.reviewed_from, updated_at = now()
+    FROM unnest(%(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(steps)s::text[],
+                %(attempts)s::int[], %(waits)s::float8[], %(at_deadline)s::bool[],
+                %(extend)s::bool[], %(waiting_for)s::text[], %(errors)s::text[],
+                %(cancel_reasons)s::text[], %(reviews)s::text[], %(reviewed_from)s::text[])
+         AS n(id, epoch, state, step, attempts, wait, at_deadline, extend, waiting_for, error,
+              cancel_reason, review, reviewed_from)
+    JOIN orders_order o ON o.id = n.id
+    WHERE s.order_id = n.id AND s.epoch = n.epoch
+"""
+# UNIQUE (saga, step, direction) where done: a step that would complete twice fails right here,
+# and takes its second effect back with it.
+LOG = """
+    INSERT INTO orders_sagastep (saga_id, step, direction, outcome, attempt, epoch, detail)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
+                         %s::text[])
+"""
+
+
+@dataclass(slots=True)
+class Turn:
+    """Where a saga goes after a step. `wait` is seconds from now; negative: nobody need look."""
+
+    work: Work
+    state: str
+    step: str
+    outcome: str
+    attempts: int = 0
+    wait: float = 0.0
+    at_deadline: bool = False
+    extend: bool = False
+    waiting_for: str = ""
+    error: str = ""
+    cancel_reason: str = ""
+    review: str = ""
+    detail: str = ""
+
+    @property
+    def epoch(self) -> int:
+        return self.work.epoch
+
+
+def advance(*, limit: int = BATCH) -> int:
+    """One round over the sagas that are due; how many were claimed."""
+    works = claim(limit=limit)
+    if works:
+        run(works)
+    return len(works)
+
+
+def claim(*, limit: int = BATCH) -> list[Work]:
+    """Claim due sagas: trusted ones in a batch, else one suspect alone."""
+    return _claim(limit=limit, suspects=False) or _claim(limit=1, suspects=True)
+
+
+def run(works: list[Work]) -> None:
+    """Carry claimed sagas one step on (or back)."""
+    groups: dict[tuple[str, str], list[Work]] = defaultdict(list)
+    for work in works:
+        groups[work.state, work.step].append(work)
+    questions: list[Question] = []
+    asked: dict[tuple[str, str], set[UUID]] = {}
+    for (state, name), group in groups.items():
+        group_questions = _questions(BY_NAME[name], state, group)
+        asked[state, name] = {question.payment.pk for question in group_questions}
+        questions += group_questions
+    answers = charging.ask(questions, heartbeat=lambda: _renew(works))
+    for (state, name), group in groups.items():
+        ours = [answer for answer in answers if answer.payment_id in asked[state, name]]
+        _write_group(BY_NAME[name], state, group, ours)
+
+
+def _claim(*, limit: int, suspects: bool) -> list[Work]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CLAIM,
+            {
+                "suspect": SUSPECT_AFTER,
+                "suspects": suspects,
+                "limit": limit,
+                "lease": LEASE,
+                "patience": PATIENCE,
+            },
+        )
+        names = [column.name for column in cursor.description]
+        return [Work(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def _renew(works: list[Work]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, [LEASE, LEASE, ids(works), [work.epoch for work in works]])
+
+
+def _questions(step: Step, state: str, group: list[Work]) -> list[Question]:
+    ask = step.ask if state == Saga.State.FORWARD else step.undo_ask
+    # Who is called off goes to the undo without asking for more first.
+    going_on = [
+        work
+        for work in group
+        if work.attempts <= MAX_ATTEMPTS
+        and (state == Saga.State.UNDOING or not work.cancel_requested)
+    ]
+    return ask(going_on) if ask is not None and going_on else []
+
+
+def _write_group(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
+    """Write a batch; when it does not go together, each by itself, the failing one as a retry."""
+    try:
+        _write(step, state, group, answers)
+    except OperationalError:
+        if connection.connection is None or connection.connection.closed:
+            connection.close()
+            raise  # the lease ends, the next claim goes on
+        _write_singly(step, state, group, answers)
+    except Exception as error:
+        logger.warning("step %s failed for a batch of %d: %r", step.name, len(group), error)
+        _write_singly(step, state, group, answers)
+
+
+def _write_singly(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
+    for work in group:
+        own = [answer for answer in answers if answer.order_id == work.order_id]
+        try:
+            _write(step, state, [work], own)
+        except Exception as error:
+            logger.exception("step %s failed for order %s", step.name, work.order_id)
+            _write_failure(step, work, error)
+
+
+def _write_failure(step: Step, work: Work, error: Exception) -> None:
+    with transaction.atomic():
+        if _still_ours([work]):
+            _advance([_turn(step, work, Retry(f"{type(error).__name__}: {error}"))])
+
+
+def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
+    with transaction.atomic():
+        ours = _still_ours(group)
+        if not ours:
+            return
+        forward = state == Saga.State.FORWARD
+        # A cancellation that came after asking must still see the answer written down.
+        asked = {answer.order_id for answer in answers}
+        over, off, active = [], [], []
+        for work in ours:
+            if work.attempts > MAX_ATTEMPTS:
+                over.append(work)
+            elif forward and work.cancel_requested and work.order_id not in asked:
+                off.append(work)
+            else:
+                active.append(work)
+        write = step.do if forward else step.undo
+        outcomes: Outcomes = {}
+        if active:
+            outcomes = write(active, answers) if write else {w.order_id: Done() for w in active}
+        turns = [_turn(step, work, outcomes[work.order_id]) for work in active]
+        turns += [_turn_back(step, work, work.cancel_reason or "cancelled") for work in off]
+        turns += [_to_review(step, work) for work in over]
+        _advance(turns)
+
+
+def _still_ours(group: list[Work]) -> list[Work]:
+    """Those of `group` whose epoch is still ours, locked; with the cancellation wish as of now."""
+    with connection.cursor() as cursor:
+        cursor.execute(STILL_OURS, [ids(group), [work.epoch for work in group]])
+        found = {order_id: (wish, reason) for order_id, wish, reason in cursor.fetchall()}
+    return [
+        replace(
+            work,
+            cancel_requested=found[work.order_id][0],
+            cancel_reason=found[work.order_id][1],
+        )
+        for work in group
+        if work.order_id in found
+    ]
+
+
+# --- From an outcome to the saga's next place ---------------------------------------------------
+
+
+def _turn(step: Step, work: Work, outcome: Outcome) -> Turn:
+    if work.state == Saga.State.UNDOING:
+        return _turn_undoing(step, work, outcome)
+    match outcome:
+        case Refused(reason=reason):
+            return _turn_back(step, work, reason, outcome="refused", detail=outcome.message)
+        case _ if work.cancel_requested:
+            done = isinstance(outcome, Done)
+            name = "done" if done else "called off"
+            return _turn_back(step, work, work.cancel_reason or "cancelled", outcome=name)
+        case Done(detail=detail):
+            following = step_after(step.name)
+            if following is None:
+                return Turn(work, Saga.State.DONE, step.name, "done", wait=-1, detail=detail)
+            return Turn(work, Saga.State.FORWARD, following, "done", detail=detail)
+        case Wait(waiting_for=waiting_for):
+            return Turn(
+                work,
+                Saga.State.FORWARD,
+                step.name,
+                "wait",
+                at_deadline=True,
+                waiting_for=waiting_for,
+                detail=waiting_for,
+            )
+        case Retry():
+            return _again(step, work, outcome)
+
+
+def _turn_undoing(step: Step, work: Work, outcome: Outcome) -> Turn:
+    match outcome:
+        case Done(detail=detail):
+            following = undo_after(step.name)
+            if following is None:
+                return Turn(
+                    work,
+                    Saga.State.UNDONE,
+                    step.name,
+                    "done",
+                    wait=-1,
+                    detail=detail,
+                    cancel_reason=work.cancel_reason,
+                )
+            return Turn(
+                work,
+                Saga.State.UNDOING,
+                following,
+                "done",
+                detail=detail,
+                cancel_reason=work.cancel_reason,
+            )
+        case Retry():
+            return _again(step, work, outcome)
+        case _:
+            # An undo must not be refused; whatever this means, a person should see it in time.
+            return _again(step, work, Retry(f"undo answered {outcome}"))
+
+
+def _turn_back(
+    step: Step, work: Work, reason: str, *, outcome: str = "called off", detail: str = ""
+) -> Turn:
+    return Turn(
+        work,
+        Saga.State.UNDOING,
+        undo_from(step.name),
+        outcome,
+        cancel_reason=reason[:40],
+        error=detail[:255],
+        detail=detail or reason,
+    )
+
+
+def _again(step: Step, work: Work, retry: Retry) -> Turn:
+    """Backoff with full jitter: doubling from one second, at most a minute."""
+    # An outage alone never brings an order to the review queue: the count stays below the limit.
+    blameless = retry.blameless and not work.long_overdue
+    attempts = min(work.attempts, MAX_ATTEMPTS - 1) if blameless else work.attempts
+    ceiling = min(BACKOFF_CAP, BACKOFF_FIRST * 2 ** (work.attempts - 1))
+    return Turn(
+        work,
+        work.state,
+        step.name,
+        "retry",
+        attempts=attempts,
+        wait=random.uniform(ceiling / 2, ceiling),  # noqa: S311  (jitter, not a secret)
+        extend=blameless,
+        error=retry.error[:255],
+        detail=retry.error,
+        cancel_reason=work.cancel_reason,
+    )
+
+
+def _to_review(step: Step, work: Work) -> Turn:
+    return Turn(
+        work,
+        Saga.State.REVIEW,
+        step.name,
+        "review",
+        wait=-1,
+        review=f"{work.state} {step.name} did not succeed in {MAX_ATTEMPTS} attempts",
+        detail="handed to a person",
+        cancel_reason=work.cancel_reason,
+    )
+
+
+def _advance(turns: list[Turn]) -> None:
+    """Move the sagas, write the log, and move the orders where a saga turned or ended."""
+    if not turns:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            ADVANCE,
+            {
+                "ids": [turn.work.order_id for turn in turns],
+                "epochs": [turn.epoch for turn in turns],
+                "states": [str(turn.state) for turn in turns],
+                "steps": [turn.step for turn in turns],
+                "attempts": [turn.attempts for turn in turns],
+                "waits": [turn.wait for turn in turns],
+                "at_deadline": [turn.at_deadline for turn in turns],
+                "extend": [turn.extend for turn in turns],
+                "waiting_for": [turn.waiting_for for turn in turns],
+                "errors": [turn.error for turn in turns],
+                "cancel_reasons": [turn.cancel_reason for turn in turns],
+                "reviews": [turn.review for turn in turns],
+                "reviewed_from": [turn.work.state if turn.review else "" for turn in turns],
+                "hold": settings.HOLD_TIME,
+                "cap": settings.HOLD_TIME_CAP,
+            },
+        )
+        cursor.execute(
+            LOG,
+            [
+                [turn.work.order_id for turn in turns],
+                [turn.work.step for turn in turns],
+                ["do" if turn.work.state == Saga.State.FORWARD else "undo" for turn in turns],
+                [turn.outcome for turn in turns],
+                [turn.work.attempts for turn in turns],
+                [turn.epoch for turn in turns],
+                [turn.detail[:255] for turn in turns],
+            ],
+        )
+    moves.make(_payment_failures(turns))
+    undone = {t.work.order_id: t.cancel_reason for t in turns if t.state == Saga.State.UNDONE}
+    if undone:
+        endings.finish_undone(undone)
+
+
+def _payment_failures(turns: Iterable[Turn]) -> list[Move]:
+    """Orders that turned back before they were paid; refused where payment had not come yet."""
+    return [
+        Move(turn.work.order_id, Order.Status.PAYMENT_FAILED, message=turn.error)
+        for turn in turns
+        if turn.work.state == Saga.State.FORWARD
+        and turn.state == Saga.State.UNDOING
+        and turn.cancel_reason in ("declined", "expired", "payment_refused")
+    ]

@@ -1,0 +1,37 @@
+"""Bells: each task says that there may be work; the work is found in PostgreSQL."""
+
+import time
+
+from celery import shared_task
+
+from apps.orders import expiry, saga
+from storefront import bells
+
+ROUNDS_FOR = 15.0  # seconds; then another bell, so that a deploy never waits long for a worker
+
+
+@shared_task(name="orders.advance_sagas")
+def advance_sagas() -> int:
+    """Carry due sagas on until none is due."""
+    moved, ends = 0, time.monotonic() + ROUNDS_FOR
+    while claimed := saga.advance():
+        moved += claimed
+        if time.monotonic() > ends:
+            bells.ring("orders.advance_sagas")
+            break
+    return moved
+
+
+@shared_task(name="orders.sweep")
+def sweep() -> None:
+    """Whatever bell was lost: ring again for what is due."""
+    if expiry.anything_due():
+        bells.ring("orders.advance_sagas")
+    bells.ring("payments.apply_webhooks")
+    bells.ring("payments.send_refunds")
+
+
+@shared_task(name="orders.expire_holds")
+def expire_holds() -> int:
+    """Wake the sagas of holds that have expired."""
+    return expiry.wake_expired()

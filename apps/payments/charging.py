@@ -1,0 +1,339 @@
+"""Asking the gateway, many payments at a time, and writing down what it said.
+
+    questions = charging.authorizations(order_ids)      reads our rows; writes ahead what is asked
+    answers = charging.ask(questions)                   no transaction is open, no row is locked
+    payments = charging.record(answers)                 inside the saga's transaction
+
+Dying between any two of these lines is harmless: the key of each question comes from our own row,
+so asking again gets the same answer, and nothing asked is nothing written.
+
+Unknown outcomes are resolved by the same key, then by looking the payment up at the gateway, never
+by a new charge.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.payments import refunds
+from apps.payments.gateway import (
+    Gateway,
+    GatewayError,
+    GatewayOutcomeUnknown,
+    GatewayRefund,
+    GatewayRefused,
+    GatewayTransient,
+    Intent,
+    IntentStatus,
+    PaymentDeclined,
+    get_gateway,
+)
+from apps.payments.ledger import Contradiction, Learnt, learnt_from, settle
+from apps.payments.models import GatewayCall, Payment, Refund
+
+logger = logging.getLogger(__name__)
+
+S = Payment.Status
+CONCURRENT_CALLS = 64  # per process
+# Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
+KEY_TRUSTED_FOR = timedelta(hours=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one question.
+
+    `facts` go to the books; `refund` settles one of our refund rows; `transient` asks for a retry;
+    `refused` is the gateway's final no to what was wanted.
+    """
+
+    payment_id: UUID
+    order_id: UUID
+    purpose: str
+    facts: tuple[Learnt, ...] = ()
+    refund: tuple[UUID, GatewayRefund] | None = None
+    transient: str = ""
+    refused: str = ""
+    key: str = ""
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One payment and what to ask for it. `ask` touches no database."""
+
+    payment: Payment
+    purpose: str
+    ask: Callable[[Gateway], Answer]
+
+
+def authorizations(order_ids: Iterable[UUID]) -> list[Question]:
+    """Questions that bring payments towards AUTHORIZED."""
+    wanted = list(order_ids)
+    _write_ahead(wanted)
+    questions = []
+    for payment in Payment.objects.filter(order_id__in=wanted):
+        if payment.status == S.CREATED and payment.intent_id is None:
+            questions.append(Question(payment, "authorize", _authorize_later(payment)))
+        elif payment.status in (S.CREATED, S.REQUIRES_ACTION):
+            # Asking again under the key would repeat the old answer; look how it stands now.
+            questions.append(Question(payment, "look", _look_later(payment)))
+    return questions
+
+
+def captures(order_ids: Iterable[UUID]) -> list[Question]:
+    """Questions that bring authorized payments to CAPTURED."""
+    return [
+        Question(payment, "capture", _capture_later(payment))
+        for payment in Payment.objects.filter(order_id__in=list(order_ids), status=S.AUTHORIZED)
+    ]
+
+
+def call_backs(order_ids: Iterable[UUID], *, reason: str) -> list[Question]:
+    """Questions that bring payments to a net of zero: void what is reserved, refund what is taken.
+
+    A payment that the gateway was never asked about is voided without asking. The refund is a row
+    of ours before the gateway hears of it.
+    """
+    questions = []
+    for payment in Payment.objects.filter(order_id__in=list(order_ids)):
+        if payment.status in (S.VOIDED, S.REFUNDED):
+            continue
+        refund = None
+        if payment.captured_amount > payment.refunded_amount:
+            refund = refunds.open_for_rest(payment, purpose="cancellation", reason=reason)
+        questions.append(Question(payment, "call back", _call_back_later(payment, refund)))
+    return questions
+
+
+def ask(questions: list[Question], *, heartbeat: Callable[[], None] | None = None) -> list[Answer]:
+    """Ask all at once; `heartbeat` is called every few seconds while answers are awaited."""
+    futures: list[Future[Answer]] = [_crowd().submit(_ask_one, question) for question in questions]
+    waiting = set(futures)
+    while waiting:
+        _, waiting = wait(waiting, timeout=5)
+        if waiting and heartbeat is not None:
+            heartbeat()
+    return [future.result() for future in futures]
+
+
+def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID, Payment]:
+    """Write down what was learnt; the payments of `order_ids`, locked and current, by order id."""
+    answers = list(answers)
+    for answer in answers:
+        if answer.refund is not None:
+            refunds.settle(*answer.refund)
+    ours = Payment.objects.filter(order_id__in=list(order_ids)).values_list("pk", flat=True)
+    settled = settle((fact for answer in answers for fact in answer.facts), also=ours)
+    GatewayCall.objects.bulk_create(
+        GatewayCall(
+            payment_id=answer.payment_id,
+            purpose=answer.purpose,
+            key=answer.key,
+            outcome="retry" if answer.transient else "refused" if answer.refused else "answered",
+            detail=(answer.transient or answer.refused or _facts_in_words(answer))[:255],
+            duration_ms=answer.duration_ms,
+        )
+        for answer in answers
+    )
+    return {payment.order_id: payment for payment in settled.payments.values()}
+
+
+def _facts_in_words(answer: Answer) -> str:
+    words = [f"{fact.status} {fact.intent_id or ''}".strip() for fact in answer.facts]
+    if answer.refund is not None:
+        words.append(f"refund {answer.refund[1].status} {answer.refund[1].id}")
+    return ", ".join(words)
+
+
+# --- One question each --------------------------------------------------------------------------
+
+
+def _authorize_later(payment: Payment) -> Callable[[Gateway], Answer]:
+    def ask(gateway: Gateway) -> Answer:
+        if payment.amount == 0:
+            return _answer(payment, "authorize", [Learnt(payment.pk, S.AUTHORIZED)])
+        intent = _authorized_intent(gateway, payment)
+        return _from_intent(payment, "authorize", intent, key=payment.key("authorize"))
+
+    return ask
+
+
+def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
+    asked_at = payment.asked_at or timezone.now()
+    span = {"payment_id": str(payment.pk), "created_after": asked_at - timedelta(minutes=10)}
+    if timezone.now() - asked_at > KEY_TRUSTED_FOR:
+        found = gateway.find(**span)
+        if found is not None:
+            return found
+    try:
+        return gateway.authorize(
+            key=payment.key("authorize"),
+            amount=payment.amount,
+            currency=payment.currency,
+            payment_method=payment.payment_method,
+            metadata={"payment_id": str(payment.pk), "order_id": str(payment.order_id)},
+            return_url=f"{settings.SHOP_URL}/orders/{payment.order_id}/",
+        )
+    except GatewayOutcomeUnknown as unknown:
+        if not unknown.replayed:
+            raise
+        # The key repeats a stored failure for ever; only the gateway's list can tell now.
+        found = gateway.find(**span)
+        if found is None:
+            raise
+        return found
+
+
+def _look_later(payment: Payment) -> Callable[[Gateway], Answer]:
+    def ask(gateway: Gateway) -> Answer:
+        return _from_intent(payment, "look", gateway.retrieve(str(payment.intent_id)))
+
+    return ask
+
+
+def _capture_later(payment: Payment) -> Callable[[Gateway], Answer]:
+    def ask(gateway: Gateway) -> Answer:
+        if payment.amount == 0:
+            return _answer(payment, "capture", [Learnt(payment.pk, S.CAPTURED)])
+        key = payment.key("capture")
+        try:
+            intent = gateway.capture(str(payment.intent_id), key=key, amount=payment.amount)
+        except GatewayOutcomeUnknown as unknown:
+            if not unknown.replayed:
+                raise
+            intent = gateway.retrieve(str(payment.intent_id))
+            if intent.status == IntentStatus.REQUIRES_CAPTURE:
+                raise  # never executed, and this key will not: a person raises the generation
+        except GatewayRefused as no:
+            # Often it is captured already, or the authorization has lapsed: look.
+            intent = no.intent or gateway.retrieve(str(payment.intent_id))
+        if intent.status == IntentStatus.CANCELED:
+            answer = _from_intent(payment, "capture", intent, key=key)
+            return _but(answer, refused="The authorization has lapsed.")
+        return _from_intent(payment, "capture", intent, key=key)
+
+    return ask
+
+
+def _call_back_later(payment: Payment, refund: Refund | None) -> Callable[[Gateway], Answer]:
+    def ask(gateway: Gateway) -> Answer:
+        if payment.asked_at is None or payment.amount == 0:
+            return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED)])
+        if refund is not None:
+            return _answer_of_refund(payment, refunds.ask(gateway, refund, payment))
+        intent_id = payment.intent_id
+        if intent_id is None:
+            # It may have gone through unheard. The same key tells, and nothing can follow it.
+            try:
+                intent_id = _authorized_intent(gateway, payment).id
+            except PaymentDeclined as declined:
+                intent_id = declined.intent_id
+                if intent_id is None:
+                    return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED)])
+        key = payment.key("void")
+        try:
+            intent = gateway.void(intent_id, key=key)
+        except GatewayRefused as no:
+            intent = no.intent or gateway.retrieve(intent_id)
+        except GatewayOutcomeUnknown as unknown:
+            if not unknown.replayed:
+                raise
+            intent = gateway.retrieve(intent_id)
+        answer = _from_intent(payment, "call back", intent, key=key)
+        if intent.status != IntentStatus.CANCELED:
+            # Taken after all: the books now say so, and the next round refunds it.
+            return _but(answer, transient=f"cannot be voided: {intent.status}")
+        return answer
+
+    return ask
+
+
+def _answer_of_refund(payment: Payment, sent: refunds.Sent) -> Answer:
+    settled = (sent.refund_id, sent.refund) if sent.refund is not None else None
+    return Answer(
+        payment.pk,
+        payment.order_id,
+        "refund",
+        refund=settled,
+        transient=sent.transient,
+        key=sent.key,
+    )
+
+
+def _from_intent(payment: Payment, purpose: str, intent: Intent, key: str = "") -> Answer:
+    fact = learnt_from(payment, intent)
+    return Answer(payment.pk, payment.order_id, purpose, facts=(fact,), key=key)
+
+
+def _answer(payment: Payment, purpose: str, facts: list[Learnt]) -> Answer:
+    return Answer(payment.pk, payment.order_id, purpose, facts=tuple(facts))
+
+
+def _but(answer: Answer, *, transient: str = "", refused: str = "", duration_ms: int = 0) -> Answer:
+    return replace(
+        answer,
+        transient=transient or answer.transient,
+        refused=refused or answer.refused,
+        duration_ms=duration_ms or answer.duration_ms,
+    )
+
+
+def _ask_one(question: Question) -> Answer:
+    payment, started = question.payment, time.monotonic()
+    plain = partial(
+        Answer,
+        payment.pk,
+        payment.order_id,
+        question.purpose,
+        key=payment.key(question.purpose),
+    )
+    try:
+        answer = question.ask(get_gateway())
+    except PaymentDeclined as no:
+        fact = Learnt(
+            payment.pk,
+            S.FAILED,
+            intent_id=no.intent_id,
+            decline_code=(no.decline_code or no.code)[:80],
+            message=no.message[:255],
+        )
+        answer = plain(facts=(fact,), refused=no.message)
+    except GatewayTransient as trouble:
+        answer = plain(transient=_named(trouble))
+    except (GatewayRefused, Contradiction) as no:
+        answer = plain(refused=_named(no))
+    return _but(answer, duration_ms=round((time.monotonic() - started) * 1000))
+
+
+def _named(error: GatewayError | Contradiction) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _write_ahead(order_ids: list[UUID]) -> None:
+    """From here on the gateway may know of them: an undo has to ask."""
+    Payment.objects.filter(order_id__in=order_ids, asked_at__isnull=True).update(
+        asked_at=Now()
+    )
+
+
+_pool: tuple[int, ThreadPoolExecutor] | None = None
+
+
+def _crowd() -> ThreadPoolExecutor:
+    """This process's threads for gateway calls; made after the fork."""
+    global _pool
+    if _pool is None or _pool[0] != os.getpid():
+        _pool = (os.getpid(), ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="gateway"))
+    return _pool[1]
+

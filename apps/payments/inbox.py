@@ -1,0 +1,238 @@
+"""The webhook inbox: every event once, applied once in effect, in whatever order they come.
+
+    store       the view's one statement; the primary key is the gateway's event id
+    apply_due   1. claim a batch (SKIP LOCKED; tries counted, `due_at` past a lease)
+                2. settle the payments they speak of: forward only (ledger.py), own commit
+                3. tell whoever waits, and mark the rows: a second commit
+
+Dying between 2 and 3 leaves the rows due; settling again changes nothing and the word is given
+again. It is two commits because the saga's worker locks its saga before the payment: telling it
+under the payment's lock could deadlock.
+
+An event that contradicts our books (another amount, another currency, a payment with another
+intent) is quarantined: no effect, and a person looks.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DataError, connection, transaction
+from django.db.models.functions import Now
+
+from apps.payments import refunds
+from apps.payments.gateway import GatewayRefund, Intent, get_gateway
+from apps.payments.ledger import Contradiction, Learnt, learnt_from, settle
+from apps.payments.models import Payment, Refund, WebhookInbox
+from apps.payments.signals import payments_settled
+from storefront import bells
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 8
+State = WebhookInbox.State
+
+STORE = """
+    INSERT INTO payments_webhookinbox
+        (event_id, type, payload, state, attempts, error, mirror_attempts, resolution, resolved_by)
+    VALUES (%s, %s, %s::jsonb, %s, 0, %s, 0, '', '')
+    ON CONFLICT (event_id) DO NOTHING
+"""
+CLAIM = """
+    UPDATE payments_webhookinbox SET attempts = attempts + 1, due_at = now() + %s
+    WHERE event_id IN (
+        SELECT event_id FROM payments_webhookinbox
+        WHERE state = 'received' AND due_at <= now()
+        ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING event_id, type, payload, attempts
+"""
+MARK = """
+    UPDATE payments_webhookinbox w
+    SET state = n.state, error = n.error, processed_at = now()
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(id, state, error)
+    WHERE w.event_id = n.id AND w.state = 'received'
+"""
+
+
+class Garbled(Exception):
+    """Signed, but not something that can be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A claimed row."""
+
+    event_id: str
+    type: str
+    payload: Mapping[str, Any]
+    attempts: int
+
+    @property
+    def object(self) -> Mapping[str, Any]:
+        return self.payload["data"]["object"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a row, and whose saga should hear of it."""
+
+    state: str
+    error: str = ""
+    order_id: UUID | None = None
+
+
+def store(event: Mapping[str, Any], *, body: bytes, quarantine: str = "") -> bool:
+    """Keep a verified event; False when it is known. Rings the worker. Raises Garbled."""
+    state = State.QUARANTINED if quarantine else State.RECEIVED
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                STORE,
+                [event["id"][:120], event["type"][:80], body.decode(), state.value, quarantine],
+            )
+            new = cursor.rowcount == 1
+    except (DataError, UnicodeDecodeError) as error:
+        raise Garbled(str(error)) from error
+    if new and not quarantine:
+        bells.ring("payments.apply_webhooks")
+    return new
+
+
+def apply_due(*, limit: int = BATCH) -> int:
+    """Apply what is due; how many rows were claimed."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [LEASE, limit])
+        events = [
+            Event(event_id, kind, _parsed(payload), attempts)
+            for event_id, kind, payload, attempts in cursor.fetchall()
+        ]
+    if not events:
+        return 0
+    try:
+        verdicts = _apply(events)
+    except Exception:
+        logger.exception("a batch of %d events did not go together", len(events))
+        verdicts = {}
+        for event in events:
+            verdicts |= _apply_alone(event)
+    with transaction.atomic():
+        order_ids = {v.order_id for v in verdicts.values() if v.order_id is not None}
+        payments_settled.send(sender=WebhookInbox, order_ids=order_ids)
+        _mark(verdicts)
+    return len(events)
+
+
+def _apply_alone(event: Event) -> dict[str, Verdict]:
+    try:
+        return _apply([event])
+    except Exception as error:
+        logger.exception("event %s could not be applied", event.event_id)
+        if event.attempts >= MAX_ATTEMPTS:
+            return {event.event_id: Verdict(State.DEAD, f"{type(error).__name__}: {error}"[:255])}
+        return {}  # stays due, after its lease
+
+
+def _apply(events: list[Event]) -> dict[str, Verdict]:
+    verdicts: dict[str, Verdict] = {}
+    with transaction.atomic():
+        intents = {
+            event.event_id: get_gateway().read_intent(event.object)
+            for event in events
+            if event.type.startswith("payment_intent.")
+        }
+        payments = _payments_of(intents.values())
+        facts: list[Learnt] = []
+        for event in events:
+            if event.event_id in intents:
+                verdicts[event.event_id] = _apply_intent(intents[event.event_id], payments, facts)
+            elif event.type.startswith("refund."):
+                verdicts[event.event_id] = _apply_refund(event)
+            else:
+                verdicts[event.event_id] = Verdict(State.IGNORED, "not acted on")
+        settle(facts)
+    return verdicts
+
+
+def _apply_intent(
+    intent: Intent, payments: Mapping[str, Payment], facts: list[Learnt]
+) -> Verdict:
+    payment = payments.get(intent.payment_id or "") or payments.get(intent.id)
+    if payment is None:
+        return Verdict(State.IGNORED, "no payment of ours")
+    try:
+        facts.append(learnt_from(payment, intent))
+    except Contradiction as contradiction:
+        return Verdict(State.QUARANTINED, str(contradiction)[:255])
+    return Verdict(State.APPLIED, order_id=payment.order_id)
+
+
+def _apply_refund(event: Event) -> Verdict:
+    sent: GatewayRefund = get_gateway().read_refund(event.object)
+    ours = _uuid(sent.metadata.get("refund_id"))
+    refund = Refund.objects.filter(pk=ours).select_related("payment").first() if ours else None
+    if refund is None:
+        return Verdict(State.IGNORED, "no refund of ours")
+    if refund.amount != sent.amount or refund.payment.intent_id != sent.intent_id:
+        return Verdict(State.QUARANTINED, f"{sent.id} does not fit our refund {refund.pk}")
+    if sent.status in ("succeeded", "failed", "canceled"):
+        refunds.settle(refund.pk, sent)
+    return Verdict(State.APPLIED, order_id=refund.payment.order_id)
+
+
+def _payments_of(intents: Any) -> dict[str, Payment]:
+    """Payments by our own id and by the gateway's."""
+    ours = {intent.payment_id: intent.id for intent in intents}
+    by_id = Payment.objects.filter(pk__in=[u for u in map(_uuid, ours) if u])
+    by_intent = Payment.objects.filter(intent_id__in=ours.values())
+    found = {str(payment.pk): payment for payment in by_id}
+    return found | {str(payment.intent_id): payment for payment in by_intent}
+
+
+def _mark(verdicts: Mapping[str, Verdict]) -> None:
+    if not verdicts:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MARK,
+            [
+                list(verdicts),
+                [str(verdict.state) for verdict in verdicts.values()],
+                [verdict.error for verdict in verdicts.values()],
+            ],
+        )
+
+
+def _uuid(value: str | None) -> UUID | None:
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        return None
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def resolve(event_id: str, *, actor: str, reason: str, again: bool) -> bool:
+    """A person's word on a dead or quarantined event: apply it again, or leave it be."""
+    if not actor.strip() or not reason.strip():
+        raise ValueError("a decision needs an actor and a reason")
+    changes: dict[str, Any] = {"state": State.RECEIVED, "attempts": 0, "due_at": Now()}
+    written = WebhookInbox.objects.filter(
+        event_id=event_id, state__in=[State.DEAD, State.QUARANTINED], resolved_at__isnull=True
+    ).update(
+        resolution=reason[:255],
+        resolved_by=actor[:254],
+        resolved_at=Now(),
+        **(changes if again else {}),
+    )
+    if written and again:
+        transaction.on_commit(lambda: bells.ring("payments.apply_webhooks"))
+    return bool(written)

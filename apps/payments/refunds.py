@@ -1,0 +1,185 @@
+"""Money going back: a row of ours first, then the gateway, then the books.
+
+However often and from wherever a refund is asked for, one purpose is one refund, and all refunds
+of a payment together never pass what was captured: the sum is checked under the payment's lock.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Now
+
+from apps.payments.gateway import (
+    Gateway,
+    GatewayOutcomeUnknown,
+    GatewayRefund,
+    GatewayRefused,
+    GatewayTransient,
+    get_gateway,
+)
+from apps.payments.models import GatewayCall, Payment, Refund
+from storefront import bells
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 20
+OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
+
+
+class RefundRefused(Exception):
+    """More than is left of the payment, or nothing was captured."""
+
+
+def request_refund(
+    order_id: UUID, *, amount: int, purpose: str, reason: str, actor: str
+) -> Refund:
+    """Write a refund of `amount` minor units down; a worker then sends it.
+
+    The same purpose again returns the refund that is there. Raises RefundRefused.
+    """
+    with transaction.atomic():
+        # Without this lock two partial refunds both see the whole rest.
+        payment = Payment.objects.select_for_update().get(order_id=order_id)
+        refund = _open(payment, amount=amount, purpose=purpose, reason=reason, actor=actor)
+        transaction.on_commit(lambda: bells.ring("payments.send_refunds"))
+    return refund
+
+
+def open_for_rest(payment: Payment, *, purpose: str, reason: str) -> Refund | None:
+    """The refund of all that is left of `payment` for `purpose`; the old one when it exists."""
+    with transaction.atomic():
+        locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        present = Refund.objects.filter(payment=locked, purpose=purpose).first()
+        if present is not None and present.status != Refund.Status.FAILED:
+            return present
+        rest = refundable(locked)
+        if rest <= 0:
+            return None
+        return _open(locked, amount=rest, purpose=purpose, reason=reason, actor="saga")
+
+
+def refundable(payment: Payment) -> int:
+    """What is left to refund, refunds on their way taken off."""
+    taken = payment.refunds.filter(OPEN_OR_DONE).aggregate(total=Sum("amount"))["total"] or 0
+    return payment.captured_amount - taken
+
+
+def _open(payment: Payment, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
+    present = Refund.objects.filter(payment=payment, purpose=purpose).first()
+    if present is not None:
+        return present
+    if amount <= 0 or amount > refundable(payment):
+        raise RefundRefused(f"{amount} is more than the {refundable(payment)} left to refund")
+    return Refund.objects.create(
+        payment=payment, amount=amount, purpose=purpose, reason=reason[:255], actor=actor
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the gateway said to a refund: how it ended, or why that is not known yet."""
+
+    refund_id: UUID
+    key: str
+    refund: GatewayRefund | None = None
+    transient: str = ""
+
+
+def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
+    """Ask the gateway for `refund`. Touches no database; raises what the gateway raises."""
+    key = f"refund:{refund.pk}"
+    sent: GatewayRefund | None
+    try:
+        sent = gateway.refund(
+            str(payment.intent_id),
+            key=key,
+            amount=refund.amount,
+            metadata={"refund_id": str(refund.pk), "payment_id": str(payment.pk)},
+        )
+    except GatewayOutcomeUnknown as unknown:
+        if not unknown.replayed:
+            raise
+        sent = _find(gateway, refund, payment)
+    except GatewayRefused:
+        sent = _find(gateway, refund, payment)  # key forgotten, refunded long ago: it is there
+        if sent is None:
+            raise
+    if sent is None:
+        return Sent(refund.pk, key, transient="the refund's outcome is unknown")
+    if sent.status in ("pending", "requires_action"):
+        return Sent(refund.pk, key, transient=f"refund is {sent.status}")
+    return Sent(refund.pk, key, refund=sent)
+
+
+def _find(gateway: Gateway, refund: Refund, payment: Payment) -> GatewayRefund | None:
+    for sent in gateway.retrieve_refunds(str(payment.intent_id)):
+        if sent.metadata.get("refund_id") == str(refund.pk):
+            return sent
+    return None
+
+
+def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
+    """Write down how a refund ended, in the caller's transaction; False when it was known."""
+    succeeded = sent.status == "succeeded"
+    status = Refund.Status.SUCCEEDED if succeeded else Refund.Status.FAILED
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    Payment.objects.select_for_update().get(pk=refund.payment_id)
+    written = Refund.objects.filter(pk=refund_id, status=Refund.Status.REQUESTED).update(
+        status=status, gateway_id=sent.id, settled_at=Now()
+    )
+    if written and succeeded:
+        # Once, because the status moved once: a second report changes nothing.
+        payments = Payment.objects.filter(pk=refund.payment_id)
+        payments.update(refunded_amount=F("refunded_amount") + refund.amount, updated_at=Now())
+        payments.filter(refunded_amount=F("captured_amount")).update(
+            status=Payment.Status.REFUNDED
+        )
+    return bool(written)
+
+
+def send_due(limit: int = 50) -> int:
+    """Send refunds that people or returns asked for. A worker's job; safe to run twice at once."""
+    with transaction.atomic():
+        due = list(
+            Refund.objects.select_for_update(skip_locked=True)
+            .filter(status=Refund.Status.REQUESTED, due_at__lte=Now(), attempts__lt=MAX_ATTEMPTS)
+            .exclude(purpose="cancellation")  # the saga sends those
+            .order_by("due_at")[:limit]
+        )
+        Refund.objects.filter(pk__in=[r.pk for r in due]).update(
+            due_at=Now() + LEASE, attempts=F("attempts") + 1
+        )
+    for refund in due:
+        _send(refund)
+    return len(due)
+
+
+def _send(refund: Refund) -> None:
+    payment = refund.payment
+    outcome, detail, sent = "answered", "", None
+    try:
+        sent = ask(get_gateway(), refund, payment)
+        detail = sent.transient or (sent.refund.status if sent.refund else "")
+    except GatewayTransient as trouble:
+        outcome, detail = "retry", f"{type(trouble).__name__}: {trouble}"
+    except GatewayRefused as no:
+        outcome, detail = "refused", str(no)
+    open_refund = Refund.objects.filter(pk=refund.pk, status=Refund.Status.REQUESTED)
+    with transaction.atomic():
+        if sent is not None and sent.refund is not None:
+            settle(refund.pk, sent.refund)
+        elif outcome == "refused":
+            open_refund.update(
+                status=Refund.Status.FAILED, message=detail[:255], settled_at=Now()
+            )
+        else:
+            open_refund.update(message=detail[:255])
+        GatewayCall.objects.create(
+            payment=payment,
+            purpose="refund",
+            key=f"refund:{refund.pk}",
+            outcome=outcome,
+            detail=detail[:255],
+        )

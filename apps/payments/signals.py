@@ -1,0 +1,6 @@
+"""What payments tell those above them, without knowing them."""
+
+from django.dispatch import Signal
+
+# Sent with `order_ids` after what a webhook said is in our books. May be sent twice.
+payments_settled = Signal()

@@ -1,0 +1,34 @@
+"""Bells of the payments: webhooks to apply, events to mirror, refunds to send."""
+
+import time
+
+from celery import shared_task
+
+from apps.payments import inbox, mirror, refunds
+from storefront import bells
+
+ROUNDS_FOR = 10.0  # seconds
+
+
+@shared_task(name="payments.apply_webhooks")
+def apply_webhooks() -> int:
+    """Apply what is in the inbox until it is empty."""
+    applied, ends = 0, time.monotonic() + ROUNDS_FOR
+    while count := inbox.apply_due():
+        applied += count
+        if time.monotonic() > ends:
+            bells.ring("payments.apply_webhooks")
+            break
+    return applied
+
+
+@shared_task(name="payments.mirror_events")
+def mirror_events() -> int:
+    """Copy applied events into dj-stripe's tables."""
+    return mirror.mirror_due(at_most=ROUNDS_FOR)
+
+
+@shared_task(name="payments.send_refunds")
+def send_refunds() -> int:
+    """Send refunds that are written down and not sent."""
+    return refunds.send_due()

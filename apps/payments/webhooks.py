@@ -1,0 +1,63 @@
+"""The door for the gateway's webhooks, at dj-stripe's address: verify, write down, say 200.
+
+Nothing is applied here. An answer of 200 means that the event is on disk; whoever reads it later is
+found by a bell or by the sweeper. Unsigned, forged, stale or garbled requests get a 400 and leave
+nothing behind.
+"""
+
+import json
+import logging
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from djstripe.models import WebhookEndpoint
+
+from apps.payments import inbox
+from apps.payments.signature import BadSignature, verify
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 512_000
+
+
+@csrf_exempt
+@require_POST
+def receive_webhook(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """200: stored (or known); 400: not a signed event; 404: no such endpoint; 413: too large."""
+    if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
+        return HttpResponse(status=413)
+    header = request.headers.get("Stripe-Signature")
+    if not header:
+        return HttpResponseBadRequest("unsigned")
+    endpoint = _endpoint(uuid)
+    if endpoint is None:
+        return HttpResponseNotFound("no such endpoint")
+    secret, tolerance, livemode = endpoint
+    try:
+        verify(request.body, header, secret=secret, tolerance=tolerance)
+        event = json.loads(request.body)
+        event_id, event_type = event["id"], event["type"]
+        if not (isinstance(event_id, str) and isinstance(event_type, str) and "\0" not in event_id):
+            raise ValueError("not an event")
+    except (BadSignature, ValueError, KeyError, TypeError, RecursionError) as error:
+        logger.warning("webhook refused: %s", type(error).__name__)
+        return HttpResponseBadRequest("not a signed event")
+    # Signed, but of the other mode: kept for a person, applied by nobody.
+    other_mode = "" if event.get("livemode", False) == livemode else "event of the other mode"
+    try:
+        inbox.store(event, body=request.body, quarantine=other_mode)
+    except inbox.Garbled:
+        return HttpResponseBadRequest("not a signed event")
+    return HttpResponse(status=200)
+
+
+def _endpoint(uuid: UUID) -> tuple[str, int, bool] | None:
+    """(secret, tolerance in seconds, live mode) of dj-stripe's row."""
+    row = (
+        WebhookEndpoint.objects.filter(djstripe_uuid=uuid)
+        .values_list("secret", "djstripe_tolerance", "livemode")
+        .first()
+    )
+    return (row[0], row[1], bool(row[2])) if row and row[0] else None
