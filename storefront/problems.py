@@ -8,8 +8,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, status
@@ -128,6 +128,13 @@ def as_problem(error: Exception) -> Problem:
             return Problem(404, "not_found", "There is nothing here for you.")
         case PermissionDenied():
             return Problem(403, "permission_denied", "You may not do that.")
+        case RequestDataTooBig():
+            return Problem(413, "too_large", "The body is too large.")
+        case SuspiciousOperation():
+            return Problem(400, "bad_request", "The request cannot be understood.")
+        case DataError():
+            # A value no column can hold (out of range, not a character) that no reader refused.
+            return Problem(400, "invalid", "A value is out of range.")
         case PoolTimeout() | OperationalError() | InterfaceError():
             logger.warning("database unavailable: %s", type(error).__name__)
             return overloaded(2)
