@@ -1,0 +1,265 @@
+"""The invariants of the shop, each a query that returns no row when it holds.
+
+Safety must hold at every instant, also in the middle of a flash sale; liveness (marked) once
+trouble has healed and things had their time. All queries read one REPEATABLE READ snapshot, so that
+a purchase in progress is seen whole or not at all.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.orders.models import Order
+from apps.payments.gateway import Gateway, Intent, IntentStatus
+from apps.payments.models import Payment
+
+SHOWN = 20  # violations named per invariant
+GRACE = "interval '2 minutes'"
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """`query` selects (what, detail) rows, one per violation."""
+
+    number: int
+    name: str
+    query: str
+    liveness: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one invariant fares: violated by `violations` (some of them in words), or not."""
+
+    number: int
+    name: str
+    liveness: bool
+    violations: int
+    examples: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return self.violations == 0
+
+
+INVARIANTS = (
+    Invariant(1, "on_hand equals the ledger", """
+        SELECT 'stock item ' || s.id, s.on_hand || ' on hand, ledger says ' || coalesce(sum(m.quantity), 0)
+        FROM inventory_stockitem s LEFT JOIN inventory_stockmovement m ON m.stock_item_id = s.id
+        GROUP BY s.id HAVING s.on_hand <> coalesce(sum(m.quantity), 0)
+    """),
+    Invariant(2, "reserved equals the active holds", """
+        SELECT 'stock item ' || s.id, s.reserved || ' reserved, holds say ' || coalesce(sum(h.quantity), 0)
+        FROM inventory_stockitem s
+        LEFT JOIN inventory_hold h ON h.stock_item_id = s.id AND h.state = 'active'
+        GROUP BY s.id HAVING s.reserved <> coalesce(sum(h.quantity), 0)
+    """),
+    Invariant(3, "0 ≤ reserved ≤ on_hand", """
+        SELECT 'stock item ' || id, reserved || ' of ' || on_hand FROM inventory_stockitem
+        WHERE reserved < 0 OR reserved > on_hand
+    """),
+    Invariant(4, "at most one charge, and refunds within it", """
+        SELECT 'order ' || p.order_id, p.captured_amount || ' captured, ' || p.refunded_amount
+               || ' refunded, refund rows say ' || coalesce(r.total, 0)
+        FROM payments_payment p
+        LEFT JOIN (SELECT payment_id, sum(amount) AS total FROM payments_refund
+                   WHERE status = 'succeeded' GROUP BY payment_id) r ON r.payment_id = p.id
+        LEFT JOIN orders_order o ON o.id = p.order_id
+        WHERE p.refunded_amount <> coalesce(r.total, 0)
+           OR p.captured_amount NOT IN (0, p.amount) OR p.amount <> o.total_amount
+           OR p.refunded_amount > p.captured_amount
+    """),
+    Invariant(6, "promo counters equal the live redemptions, within the limits", """
+        SELECT 'promo ' || p.code, p.used || ' counted, ' || count(r.id) || ' live'
+        FROM promos_promo p LEFT JOIN promos_redemption r ON r.promo_id = p.id AND r.live
+        GROUP BY p.id HAVING p.used <> count(r.id) OR count(r.id) > p.total_limit
+        UNION ALL
+        SELECT 'promo ' || p.code, r.customer_key || ' used it ' || count(*) || ' times'
+        FROM promos_promo p JOIN promos_redemption r ON r.promo_id = p.id AND r.live
+        WHERE p.customer_limit IS NOT NULL
+        GROUP BY p.id, r.customer_key HAVING count(*) > p.customer_limit
+    """),
+    Invariant(7, "every order has one key, one saga, one payment", """
+        SELECT 'order ' || o.number,
+               concat_ws(', ', CASE WHEN k.id IS NULL THEN 'no key' END,
+                         CASE WHEN s.order_id IS NULL THEN 'no saga' END,
+                         CASE WHEN p.id IS NULL THEN 'no payment' END)
+        FROM orders_order o LEFT JOIN orders_idempotencykey k ON k.order_id = o.id
+        LEFT JOIN orders_saga s ON s.order_id = o.id LEFT JOIN payments_payment p ON p.order_id = o.id
+        WHERE k.id IS NULL OR s.order_id IS NULL OR p.id IS NULL
+    """),
+    Invariant(8, "nothing stays open past its time", f"""
+        SELECT 'order ' || o.number, s.state || ' at ' || s.step || ', due ' || s.due_at || ', ' || s.last_error
+        FROM orders_saga s JOIN orders_order o ON o.id = s.order_id
+        WHERE s.state IN ('forward', 'undoing')
+          AND (s.due_at IS NULL OR s.due_at < now() - {GRACE}
+               OR (s.deadline_at < now() - {GRACE} AND s.step = 'authorize_payment'
+                   AND s.state = 'forward'))
+        UNION ALL
+        SELECT 'hold ' || h.id, 'expired ' || h.expires_at
+        FROM inventory_hold h LEFT JOIN orders_saga s ON s.order_id = h.order_id
+        WHERE h.state = 'active' AND h.expires_at < now() - {GRACE}
+          AND coalesce(s.state, '') <> 'review'
+    """, liveness=True),
+    Invariant(9, "confirmed means paid and sold; cancelled means nothing is kept", """
+        SELECT 'order ' || o.number, o.status || ' with payment ' || p.status || ' and hold ' || h.state
+        FROM orders_order o JOIN payments_payment p ON p.order_id = o.id
+        JOIN inventory_hold h ON h.order_id = o.id JOIN orders_saga s ON s.order_id = o.id
+        WHERE o.status IN ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURN_INITIATED', 'RETURNED')
+          AND s.state <> 'undoing' AND s.state <> 'review'
+          AND (p.status NOT IN ('captured', 'refunded') OR h.state <> 'confirmed')
+        UNION ALL
+        SELECT 'order ' || o.number, 'CANCELLED, but hold ' || h.state
+        FROM orders_order o JOIN inventory_hold h ON h.order_id = o.id
+        WHERE o.status = 'CANCELLED' AND h.state NOT IN ('released', 'restocked')
+        UNION ALL
+        SELECT 'order ' || o.number, 'CANCELLED, but payment ' || p.status || ' keeps '
+               || p.captured_amount - p.refunded_amount
+        FROM orders_order o JOIN payments_payment p ON p.order_id = o.id
+        WHERE o.status = 'CANCELLED'
+          AND (p.captured_amount <> p.refunded_amount OR p.status NOT IN ('voided', 'refunded'))
+        UNION ALL
+        SELECT 'order ' || o.number, 'CANCELLED, but its promo is still redeemed'
+        FROM orders_order o JOIN promos_redemption r ON r.order_id = o.id
+        WHERE o.status = 'CANCELLED' AND r.live
+        UNION ALL
+        SELECT 'order ' || o.number, 'not confirmed, but payment ' || p.status
+        FROM orders_order o JOIN payments_payment p ON p.order_id = o.id
+        JOIN orders_saga s ON s.order_id = o.id
+        WHERE o.status IN ('PENDING', 'REQUIRES_ACTION', 'PAYMENT_FAILED')
+          AND p.captured_amount > 0 AND s.state = 'done'
+    """),
+    Invariant(10, "every step is completed at most once per direction", """
+        SELECT 'order ' || saga_id, step || ' ' || direction || ' done ' || count(*) || ' times'
+        FROM orders_sagastep WHERE outcome = 'done'
+        GROUP BY saga_id, step, direction HAVING count(*) > 1
+        UNION ALL
+        SELECT 'order ' || l.saga_id, 'log has epoch ' || max(l.epoch) || ', saga ' || s.epoch
+        FROM orders_sagastep l JOIN orders_saga s ON s.order_id = l.saga_id
+        GROUP BY l.saga_id, s.epoch HAVING max(l.epoch) > s.epoch
+        UNION ALL
+        SELECT 'order ' || saga_id, 'epoch fell from ' || before || ' to ' || epoch
+        FROM (SELECT saga_id, epoch, lag(epoch) OVER (PARTITION BY saga_id ORDER BY id) AS before
+              FROM orders_sagastep) steps WHERE epoch < before
+        UNION ALL
+        SELECT 'order ' || o.number, 'seq ' || o.seq || ' with ' || count(e.id) || ' events'
+        FROM orders_order o LEFT JOIN orders_orderevent e ON e.order_id = o.id
+        GROUP BY o.id HAVING o.seq <> count(e.id) OR max(e.seq) <> o.seq
+    """),
+    Invariant(11, "mail goes out and webhooks are applied in time", f"""
+        SELECT 'mail ' || id, kind || ' due ' || due_at FROM notifications_notification
+        WHERE state = 'due' AND due_at < now() - {GRACE}
+        UNION ALL
+        SELECT 'event ' || event_id, type || ' due ' || due_at FROM payments_webhookinbox
+        WHERE state = 'received' AND due_at < now() - {GRACE}
+        UNION ALL
+        SELECT 'refund ' || id, 'requested, due ' || due_at FROM payments_refund
+        WHERE status = 'requested' AND purpose <> 'cancellation' AND due_at < now() - {GRACE}
+    """, liveness=True),
+    Invariant(13, "totals add up and none is negative", """
+        SELECT 'order ' || o.number, o.total_amount || ' total, lines ' || coalesce(sum(l.line_amount), 0)
+        FROM orders_order o LEFT JOIN orders_orderline l ON l.order_id = o.id GROUP BY o.id
+        HAVING o.subtotal_amount <> coalesce(sum(l.line_amount), 0)
+            OR o.total_amount <> o.subtotal_amount - o.discount_amount + o.shipping_amount + o.tax_amount
+            OR least(o.total_amount, o.subtotal_amount, o.discount_amount, o.shipping_amount, o.tax_amount) < 0
+    """),
+    Invariant(14, "every dead letter is open, or resolved by somebody for a reason", """
+        SELECT 'mail ' || id, 'resolved without actor or reason' FROM notifications_notification
+        WHERE resolved_at IS NOT NULL AND (resolved_by = '' OR resolution = '')
+        UNION ALL
+        SELECT 'event ' || event_id, 'resolved without actor or reason' FROM payments_webhookinbox
+        WHERE resolved_at IS NOT NULL AND (resolved_by = '' OR resolution = '')
+        UNION ALL
+        SELECT 'order ' || saga_id, 'decided without actor or reason' FROM orders_reviewdecision
+        WHERE actor = '' OR reason = ''
+        UNION ALL
+        SELECT 'order ' || order_id, 'in review without a reason' FROM orders_saga
+        WHERE state = 'review' AND review_reason = ''
+    """),
+)  # fmt: skip
+
+
+def check(*, liveness: bool = True) -> Iterator[Finding]:
+    """Check the invariants that our own tables can answer, in one snapshot."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for invariant in INVARIANTS:
+            if invariant.liveness and not liveness:
+                continue
+            cursor.execute(invariant.query)
+            rows = cursor.fetchall()
+            yield Finding(
+                invariant.number,
+                invariant.name,
+                invariant.liveness,
+                len(rows),
+                tuple(f"{what}: {detail}" for what, detail in rows[:SHOWN]),
+            )
+
+
+def check_gateway(gateway: Gateway, *, since: timedelta = timedelta(days=2)) -> Finding:
+    """Invariant 5: what the gateway took and what our books say match one to one.
+
+    Looks at payments made within `since`; the newest minute is left out, its answers may be on
+    their way.
+    """
+    now = timezone.now()
+    after, before = now - since, now - timedelta(minutes=1)
+    ours = {
+        payment.pk: payment
+        for payment in Payment.objects.filter(created_at__gte=after - timedelta(minutes=5))
+    }
+    wrong: list[str] = []
+    seen: set[UUID] = set()
+    for intent in gateway.list_intents(created_after=after, created_before=before):
+        payment = ours.get(_uuid(intent.payment_id))
+        if payment is None:
+            if intent.amount_received > intent.amount_refunded:
+                wrong.append(f"{intent.id}: {intent.amount_received} taken for no payment of ours")
+        elif payment.pk in seen and intent.amount_received > 0:
+            wrong.append(f"{intent.id}: a second charge for payment {payment.pk}")
+        else:
+            if intent.amount_received:
+                seen.add(payment.pk)
+            wrong += _differences(payment, intent)
+    for payment in ours.values():
+        if payment.captured_amount > 0 and payment.pk not in seen and payment.created_at < before:
+            wrong.append(f"payment {payment.pk}: captured here, unknown to the gateway")
+    return Finding(
+        5, "the gateway's charges match our payments", False, len(wrong), tuple(wrong[:SHOWN])
+    )
+
+
+def check_accepted(order_ids: Iterable[UUID]) -> Finding:
+    """Invariant 12: every order in a client's log of 2xx answers exists."""
+    wanted = set(order_ids)
+    found = set(Order.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+    lost = [f"order {order_id} was accepted and is not there" for order_id in wanted - found]
+    return Finding(12, "every accepted order exists", False, len(lost), tuple(lost[:SHOWN]))
+
+
+def _differences(payment: Payment, intent: Intent) -> list[str]:
+    wrong = []
+    if (intent.amount, intent.currency) != (payment.amount, payment.currency):
+        wrong.append(f"{intent.id}: over {intent.amount} {intent.currency}, ours {payment}")
+    if intent.amount_received != payment.captured_amount and intent.amount_received > 0:
+        wrong.append(f"{intent.id}: {intent.amount_received} taken, ours {payment.captured_amount}")
+    if intent.amount_refunded != payment.refunded_amount:
+        wrong.append(
+            f"{intent.id}: {intent.amount_refunded} refunded, ours {payment.refunded_amount}"
+        )
+    if intent.status == IntentStatus.CANCELED and payment.status == Payment.Status.CAPTURED:
+        wrong.append(f"{intent.id}: cancelled there, captured here")
+    return wrong
+
+
+def _uuid(value: Any) -> Any:
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        return None

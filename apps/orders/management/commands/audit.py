@@ -1,0 +1,72 @@
+"""`manage.py audit`: does every invariant hold? Exit code 1 and the violations when one does not."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from apps.orders import audit
+from apps.payments.gateway import GatewayError, get_gateway
+
+
+class Command(BaseCommand):
+    help = "Check every invariant of the shop; exit 1 with each violation named."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--safety", action="store_true", help="leave the liveness checks out")
+        parser.add_argument("--no-gateway", action="store_true", help="do not ask the gateway")
+        parser.add_argument(
+            "--accepted", metavar="FILE", help="a client's log: one accepted order id per line"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        findings = list(audit.check(liveness=not options["safety"]))
+        skipped = []
+        if not options["no_gateway"]:
+            try:
+                findings.append(audit.check_gateway(get_gateway()))
+            except GatewayError as error:
+                skipped.append(f"invariant 5 not checked: {type(error).__name__}")
+        if options["accepted"]:
+            ids = [UUID(line) for line in Path(options["accepted"]).read_text().split()]
+            findings.append(audit.check_accepted(ids))
+        findings.sort(key=lambda finding: finding.number)
+        violated = [finding for finding in findings if not finding.holds]
+        if options["json"]:
+            self._print_json(findings, skipped, clean=not violated)
+        else:
+            self._print(findings, skipped)
+        if violated:
+            sys.exit(1)
+
+    def _print_json(self, findings: list[audit.Finding], skipped: list[str], clean: bool) -> None:
+        document = {
+            "clean": clean,
+            "skipped": skipped,
+            "invariants": [
+                {
+                    "number": finding.number,
+                    "name": finding.name,
+                    "holds": finding.holds,
+                    "violations": finding.violations,
+                    "examples": finding.examples,
+                }
+                for finding in findings
+            ],
+        }
+        self.stdout.write(json.dumps(document, indent=2))
+
+    def _print(self, findings: list[audit.Finding], skipped: list[str]) -> None:
+        for finding in findings:
+            mark = "ok " if finding.holds else "BAD"
+            self.stdout.write(f"{mark} {finding.number:2d}  {finding.name}")
+            for example in finding.examples:
+                self.stdout.write(f"        {example}")
+            if finding.violations > len(finding.examples):
+                self.stdout.write(f"        … {finding.violations} in all")
+        for line in skipped:
+            self.stdout.write(f"--      {line}")
