@@ -40,7 +40,7 @@ class Product(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     search = models.GeneratedField(
         expression=SearchVector("name", weight="A", config="english")
-        + SearchVector("vendor", weight="B", config="english")
+        + SearchVector("vendor", "tags", weight="B", config="english")
         + SearchVector("description", weight="C", config="english"),
         output_field=SearchVectorField(),
         db_persist=True,
@@ -53,6 +53,11 @@ class Product(models.Model):
             models.Index(fields=["price_amount", "id"], name="product_price"),
             models.Index(fields=["-created_at", "-id"], name="product_newest"),
             models.Index(fields=["name", "id"], name="product_name"),
+            models.Index(
+                fields=["-featured", "name", "id"],
+                condition=models.Q(published=True),
+                name="product_shop_order",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -98,6 +103,9 @@ class Variant(models.Model):
     requires_shipping = models.BooleanField(default=True)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
+    imported_quantity = models.IntegerField(
+        null=True, blank=True, editable=False, help_text="what the last imported file counted"
+    )
 
     class Meta:
         ordering = ["position", "id"]

@@ -1,0 +1,61 @@
+"""What a SKU costs and how it ships, right now: the checkout's question, asked of the primary.
+
+One statement for any number of SKUs, no model instances and no query building, because each quote
+and each accepted order asks it. Never answered from a cache or a replica: an old price here is a
+wrong charge.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+
+OFFERS = """
+    SELECT v.sku, v.id, p.id, p.slug, c.path,
+           CASE WHEN v.name = '' THEN p.name ELSE p.name || ' · ' || v.name END,
+           v.price_amount, v.currency, v.weight_grams, v.taxable, v.requires_shipping,
+           coalesce(picture.path, '')
+    FROM catalog_variant v
+    JOIN catalog_product p ON p.id = v.product_id AND p.published
+    JOIN catalog_category c ON c.id = p.category_id
+    LEFT JOIN LATERAL (
+        -- The variant's own picture, else the first of the product's that shows no other variant.
+        SELECT i.path FROM catalog_productimage i WHERE i.product_id = p.id
+        ORDER BY i.variant_id IS DISTINCT FROM v.id, i.variant_id IS NOT NULL, i.position, i.id
+        LIMIT 1
+    ) picture ON true
+    WHERE v.active AND v.sku = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One SKU as it is sold now. `unit_amount` in minor units of `currency`."""
+
+    sku: str
+    variant_id: int
+    product_id: int
+    product_slug: str
+    category_path: str
+    name: str
+    unit_amount: int
+    currency: str
+    weight_grams: int
+    taxable: bool
+    requires_shipping: bool
+    image: str
+
+
+def offers(skus: Iterable[str]) -> dict[str, Offer]:
+    """The offer of each SKU that is sold: active, of a published product. Others are absent."""
+    asked = [sku for sku in set(skus) if _may_exist(sku)]
+    if not asked:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(OFFERS, [asked])
+        return {row[0]: Offer(*row) for row in cursor.fetchall()}
+
+
+def _may_exist(sku: str) -> bool:
+    # PostgreSQL raises on a NUL and on half a surrogate pair; no SKU holds either.
+    return "\x00" not in sku and sku.encode("utf-8", "ignore").decode() == sku

@@ -1,0 +1,73 @@
+"""What holds whoever saves: import, seed, admin or shell.
+
+- A product's description is cleaned HTML.
+- A product's price is that of its cheapest active variant.
+- A cached page is dropped after the commit that changed what it shows.
+
+`QuerySet.update` and `bulk_create` send no signals: whoever uses them on the catalogue calls
+`services.refresh_price` and `services.drop_page` themselves.
+"""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save, pre_save
+from django.dispatch import receiver
+
+from apps.catalog import cache, services
+from apps.catalog.models import Category, Product, ProductImage, ProductOption, Variant
+
+
+@receiver(pre_save, sender=Product)
+def clean_description(instance: Product, raw: bool = False, **_: Any) -> None:
+    if not raw:
+        instance.description = services.clean_html(instance.description)
+
+
+@receiver(pre_save, sender=Product)
+def drop_page_under_old_slug(instance: Product, using: str, **_: Any) -> None:
+    # A renamed product would else answer under its old address for five minutes.
+    old = Product.objects.using(using).filter(pk=instance.pk).exclude(slug=instance.slug)
+    for slug in old.values_list("slug", flat=True):
+        services.drop_page(slug, using=using)
+
+
+@receiver(post_save, sender=Product)
+def keep_price_of_product(instance: Product, raw: bool = False, **_: Any) -> None:
+    # An instance that was read before its variants changed would write its old price back.
+    if not raw:
+        services.refresh_price(instance)
+
+
+@receiver([post_save, post_delete], sender=Product)
+def drop_page_of_product(instance: Product, using: str, **_: Any) -> None:
+    services.drop_page(instance.slug, using=using)
+
+
+@receiver([post_save, post_delete], sender=Variant)
+def keep_price_of_variant(instance: Variant, raw: bool = False, **_: Any) -> None:
+    if raw:
+        return
+    if Variant.product.is_cached(instance):
+        services.refresh_price(instance.product)
+    else:
+        product = Product.objects.filter(pk=instance.product_id).first()
+        if product is not None:
+            services.refresh_price(product)
+
+
+@receiver([post_save, post_delete], sender=Variant)
+@receiver([post_save, post_delete], sender=ProductOption)
+@receiver([post_save, post_delete], sender=ProductImage)
+def drop_page_of_part(
+    instance: Variant | ProductOption | ProductImage, using: str, **_: Any
+) -> None:
+    owner = Product.objects.using(using).filter(pk=instance.product_id)
+    for slug in owner.values_list("slug", flat=True):
+        services.drop_page(slug, using=using)
+
+
+@receiver([post_save, post_delete], sender=Category)
+def drop_every_page(using: str, **_: Any) -> None:
+    # A shelf's name and place stand on every product page below it.
+    transaction.on_commit(cache.forget_everything, using=using, robust=True)
