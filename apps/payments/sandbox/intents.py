@@ -87,6 +87,7 @@ CANCEL: params.Schema = {
         "duplicate", "fraudulent", "requested_by_customer", "abandoned"
     )
 }
+_SHOWN_REFUNDS = 10
 
 
 def find(work: Work, id: str) -> Record:
@@ -290,21 +291,27 @@ def release(work: Work, charge: Record) -> None:
     before = {"amount_refunded": charge.shown["amount_refunded"]}
     charge.shown["amount_refunded"] += rest
     charge.shown["refunded"] = charge.shown["amount_captured"] == 0
-    work.store.changed(charge)
-    work.store.add(
-        "refund",
-        objects.refund(
-            id=objects.new_id("re"),
-            created=work.now,
-            charge=charge.shown,
-            amount=rest,
-            status="succeeded",
-            reason=None,
-            metadata={},
-        ),
-        parent=charge.shown["payment_intent"],
+    refund = objects.refund(
+        id=objects.new_id("re"),
+        created=work.now,
+        charge=charge.shown,
+        amount=rest,
+        status="succeeded",
+        reason=None,
+        metadata={},
     )
+    work.store.add("refund", refund, parent=charge.shown["payment_intent"])
+    show_refund(charge, refund)
+    work.store.changed(charge)
     work.emit("charge.refunded", charge.shown, previous=before)
+
+
+def show_refund(charge: Record, refund: dict[str, Any]) -> None:
+    """A charge carries its latest refunds along, ten at most."""
+    listed = charge.shown["refunds"]
+    listed["data"].insert(0, refund)
+    listed["has_more"] = listed["has_more"] or len(listed["data"]) > _SHOWN_REFUNDS
+    del listed["data"][_SHOWN_REFUNDS:]
 
 
 def _confirm(work: Work, record: Record, given: dict[str, Any]) -> None:

@@ -67,6 +67,7 @@ def create(work: Work) -> dict[str, Any]:
     before = {"amount_refunded": shown["amount_refunded"], "refunded": shown["refunded"]}
     shown["amount_refunded"] += amount
     shown["refunded"] = shown["amount_refunded"] == shown["amount"]
+    intents.show_refund(charge, refund)
     work.store.changed(charge)
     work.emit("refund.created", refund)
     work.emit("charge.refunded", shown, previous=before)
