@@ -5,8 +5,8 @@ every web process sees the same number. The table of limits stands below and in 
 shopper never meets one, a script does.
 
 Not of record: when Redis is away everybody is let through, because a shop without limits for a
-minute is better than a shop that is shut. The failure is remembered for `AWAY_SECONDS`, or else each
-request would wait for Redis's timeout anew.
+minute is better than a shop that is shut. The failure is remembered for `AWAY_SECONDS`, or else
+each request would wait for Redis's timeout anew.
 """
 
 import ipaddress
@@ -91,7 +91,9 @@ class _Counter:
         self._limiter: SlidingWindowCounterRateLimiter | None = None
         self._away_until = 0.0
 
-    def ask(self, question: Callable[[SlidingWindowCounterRateLimiter], Any], otherwise: Any) -> Any:
+    def ask(
+        self, question: Callable[[SlidingWindowCounterRateLimiter], Any], otherwise: Any
+    ) -> Any:
         """`question`'s answer, or `otherwise` while limits are off or Redis is away."""
         if not settings.RATE_LIMITS or time.monotonic() < self._away_until:
             return otherwise
@@ -158,10 +160,10 @@ def client_address(meta: Mapping[str, Any]) -> str:
 def address_of(*, peer: str, forwarded_for: str) -> str:
     """The client's address as our own proxies saw it.
 
-    settings.TRUSTED_PROXIES is how many of them stand in front. Each appends whom it heard from, so
-    the client is that many entries from the right; what stands further left the client wrote itself,
-    and believing it would give every request a fresh limit. An entry that is no address (or missing)
-    falls back to the peer. An IPv6 client is its /64: one host owns all of that.
+    settings.TRUSTED_PROXIES is how many of them stand in front. Each appends whom it heard from,
+    so the client is that many entries from the right; what stands further left the client wrote
+    itself, and believing it would give every request a fresh limit. An entry that is no address (or
+    missing) falls back to the peer. An IPv6 client is its /64: one host owns all of that.
     """
     proxies = settings.TRUSTED_PROXIES
     if proxies and forwarded_for:

@@ -14,7 +14,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.api import bodies, documents
-from apps.api.endpoint import Endpoint
+from apps.api.endpoint import Endpoint, sent
 from apps.api.shapes import read_body
 from apps.customers import accounts
 from storefront import rate_limits
@@ -28,7 +28,7 @@ class Register(Endpoint):
 
     @extend_schema(**documents.REGISTER)
     def post(self, request: Request) -> Response:
-        body = read_body(bodies.REGISTER, request.data)
+        body = read_body(bodies.REGISTER, sent(request))
         user = accounts.register(body["email"], body["password"], body["name"])
         document = {"id": user.pk, "email": user.email, "name": user.name}
         return Response(document | tokens_for(user), status=201)
@@ -42,7 +42,7 @@ class Token(Endpoint):
 
     @extend_schema(**documents.TOKEN)
     def post(self, request: Request) -> Response:
-        body = read_body(bodies.LOGIN, request.data)
+        body = read_body(bodies.LOGIN, sent(request))
         email = body["email"].lower()
         # By digest: Redis need not know who our customers are.
         rate_limits.count(
@@ -61,7 +61,7 @@ class TokenRefresh(Endpoint):
 
     @extend_schema(**documents.TOKEN_REFRESH)
     def post(self, request: Request) -> Response:
-        text = read_body(bodies.REFRESH, request.data)["refresh"]
+        text = read_body(bodies.REFRESH, sent(request))["refresh"]
         try:
             refresh = RefreshToken(text)  # type: ignore[arg-type]
         except TokenError:

@@ -94,7 +94,9 @@ class BookAddress(Shape):
 SKU = Text(most=120, example="STONEWARE-MUG-MOSS")
 PROMO_CODE = Text(most=200, example="SLOWMORNING")
 METHOD_CODE = Text(
-    most=40, pattern=re.compile(r"[A-Za-z0-9_-]+"), hint="Expected a method's code.",
+    most=40,
+    pattern=re.compile(r"[A-Za-z0-9_-]+"),
+    hint="Expected a method's code.",
     example="standard",
 )
 PAYMENT_METHOD = Text(
@@ -119,9 +121,7 @@ CHECKOUT = Record(
 )
 CART_LINE = Record({"quantity": Whole(0, QUANTITY_MAX)})
 PROMO = Record({"code": PROMO_CODE})
-RETURN = Record(
-    {"lines": ListOf(ORDERED_LINE, LINES_MAX), "reason": Text(most=500, lines=True)}
-)
+RETURN = Record({"lines": ListOf(ORDERED_LINE, LINES_MAX), "reason": Text(most=500, lines=True)})
 REGISTER = Record(
     {
         "email": Text(most=254, example="alice@example.com"),

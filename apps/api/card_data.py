@@ -3,9 +3,9 @@
 Card numbers never reach this server: clients exchange them with the gateway for a token. A body
 that holds one all the same is a client's mistake, refused as a whole.
 
-What counts: 13 to 19 digits, in groups or not, with a valid check digit (ISO/IEC 7812) and the first
-digits of an issuer; and fields that are named for card data whatever they hold. What must not be hit:
-phone numbers, ids, and bar codes as SKUs, a tenth of which pass the check digit by chance.
+What counts: 13 to 19 digits, in groups or not, with a valid check digit (ISO/IEC 7812) and the
+first digits of an issuer; and fields that are named for card data whatever they hold. What must not
+be hit: phone numbers, ids, and bar codes as SKUs, a tenth of which pass the check digit by chance.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Carts: made, looked at, changed. Whoever holds the token or owns the cart; nobody else sees it."""
+"""Carts: made, looked at, changed. For whoever holds the token or owns it."""
 
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents, parameters
-from apps.api.endpoint import Endpoint, token_in
+from apps.api.endpoint import Endpoint, sent, token_in
 from apps.api.shapes import read_body
 from apps.cart import carts
 from apps.cart.carts import CartView
@@ -26,7 +26,7 @@ class CartEndpoint(Endpoint):
         self.guess(token)
         cart = carts.find(cart_id, token=token, user=request.user)
         if request.method != "GET":
-            rate_limits.count(rate_limits.WRITES_OF_CART, cart.id)
+            rate_limits.count(rate_limits.WRITES_OF_CART, str(cart.id))
         return cart
 
 
@@ -41,8 +41,8 @@ class NewCart(Endpoint):
             cart = carts.of_user(request.user)
         else:
             cart = carts.create_guest()
-        document = {"id": str(cart.id), "token": cart.token} | cart_document(cart, quoted(cart, request))
-        return Response(document, status=201)
+        document = cart_document(cart, quoted(cart, request))
+        return Response(document | {"token": cart.token}, status=201)
 
 
 class Cart(CartEndpoint):
@@ -60,7 +60,7 @@ class CartLine(CartEndpoint):
 
     @extend_schema(**documents.CART_LINE)
     def put(self, request: Request, cart_id: UUID, sku: str) -> Response:
-        quantity = read_body(bodies.CART_LINE, request.data)["quantity"]
+        quantity = read_body(bodies.CART_LINE, sent(request))["quantity"]
         cart = carts.set_line(self.cart(request, cart_id), sku, quantity)
         return Response(cart_document(cart, quoted(cart, request)))
 
@@ -72,7 +72,7 @@ class CartPromo(CartEndpoint):
 
     @extend_schema(**documents.CART_PROMO)
     def put(self, request: Request, cart_id: UUID) -> Response:
-        code = read_body(bodies.PROMO, request.data)["code"]
+        code = read_body(bodies.PROMO, sent(request))["code"]
         cart = self.cart(request, cart_id)
         cart, quote = with_promo(cart, code, request)
         return Response(cart_document(cart, quote))

@@ -48,9 +48,7 @@ class Products(Endpoint):
             in_stock=parameters.switch(query, "in_stock"),
             ordering=ordering or None,
         )
-        return Response(
-            pagination.page(found, ORDERINGS.get(ordering), request, product_document)
-        )
+        return Response(pagination.page(found, ORDERINGS.get(ordering), request, product_document))
 
 
 class OneProduct(Endpoint):

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents
-from apps.api.endpoint import Endpoint, token_in
+from apps.api.endpoint import Endpoint, sent, token_in
 from apps.api.shapes import Errors, refuse, refuse_if_any
 from apps.cart import carts
 from apps.orders import intake
@@ -35,7 +35,7 @@ class Checkouts(Endpoint):
     @extend_schema(**documents.PLACE_ORDER)
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
-        body = read_checkout(request.data)
+        body = read_checkout(sent(request))
         cart = self._cart(request, body["cart"]) if body["cart"] else None
         accepted = intake.place_order(checkout_request(request, key, body, cart))
         headers = {"Location": accepted.answer["links"]["self"]}
@@ -47,7 +47,7 @@ class Checkouts(Endpoint):
         token = token_in(request, "X-Cart-Token")
         self.guess(token)
         cart = carts.find(cart_id, token=token, user=request.user)
-        rate_limits.count(rate_limits.CHECKOUTS_OF_CART, cart.id)
+        rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
         return cart
 
 

@@ -36,7 +36,7 @@ class Problem(s.Serializer):
     status = s.IntegerField()
     detail = s.CharField()
     code = s.CharField()
-    errors = FieldProblem(many=True, required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
 
 
 class Totals(s.Serializer):
@@ -73,7 +73,7 @@ class Cart(s.Serializer):
 
 
 class NewCart(Cart):
-    token = s.CharField(allow_null=True, help_text="for X-Cart-Token; shown this once, null for owners")
+    token = s.CharField(allow_null=True, help_text="for X-Cart-Token; null for owners")
 
 
 class Days(s.Serializer):
@@ -368,7 +368,10 @@ PRODUCTS = call(
     ),
 )
 PRODUCT = call(
-    "product", "One product with its variants", {200: ProductDetail}, tag="catalogue",
+    "product",
+    "One product with its variants",
+    {200: ProductDetail},
+    tag="catalogue",
     problems={404: "`not_found`"},
 )
 CATEGORIES = call(
@@ -384,12 +387,18 @@ DESTINATION = (
 )
 NEW_CART = call("new_cart", "Open a cart", {201: NewCart}, tag="carts")
 CART = call(
-    "cart", "A cart with its price of this moment", {200: Cart}, tag="carts",
+    "cart",
+    "A cart with its price of this moment",
+    {200: Cart},
+    tag="carts",
     problems={400: "`invalid`", **NOT_FOUND, 503: "`overloaded`"},
     parameters=(CART_TOKEN, *DESTINATION),
 )
 CART_LINE = call(
-    "set_cart_line", "Set a line's quantity; 0 removes it", {200: Cart}, tag="carts",
+    "set_cart_line",
+    "Set a line's quantity; 0 removes it",
+    {200: Cart},
+    tag="carts",
     body=bodies.CART_LINE,
     problems={
         404: "`not_found`, `unknown_sku`",
@@ -398,7 +407,10 @@ CART_LINE = call(
     parameters=(CART_TOKEN,),
 )
 CART_PROMO = call(
-    "set_cart_promo", "Put a promo code into the cart", {200: Cart}, tag="carts",
+    "set_cart_promo",
+    "Put a promo code into the cart",
+    {200: Cart},
+    tag="carts",
     body=bodies.PROMO,
     problems={
         400: "`promo_invalid`, `promo_expired`, `promo_exhausted`, `promo_not_applicable`",
@@ -407,11 +419,18 @@ CART_PROMO = call(
     parameters=(CART_TOKEN,),
 )
 CART_PROMO_REMOVED = call(
-    "remove_cart_promo", "Take promo codes out", {200: Cart}, tag="carts", problems=NOT_FOUND,
+    "remove_cart_promo",
+    "Take promo codes out",
+    {200: Cart},
+    tag="carts",
+    problems=NOT_FOUND,
     parameters=(CART_TOKEN,),
 )
 SHIPPING_METHODS = call(
-    "shipping_methods", "Ways to ship this cart", {200: ShippingMethod(many=True)}, tag="carts",
+    "shipping_methods",
+    "Ways to ship this cart",
+    {200: ShippingMethod(many=True)},
+    tag="carts",
     problems={400: "`invalid`: no country", **NOT_FOUND},
     parameters=(CART_TOKEN, query("country", "ISO 3166-1 alpha-2", required=True)),
 )
@@ -537,71 +556,130 @@ PLACE_ORDER = call(
 # --- Orders -------------------------------------------------------------------------------------
 
 MY_ORDERS = call(
-    "my_orders", "My orders, newest first", {200: OrderPage}, tag="orders", public=False,
-    problems={401: "`not_authenticated`"}, parameters=(CURSOR, PAGE_SIZE),
+    "my_orders",
+    "My orders, newest first",
+    {200: OrderPage},
+    tag="orders",
+    public=False,
+    problems={401: "`not_authenticated`"},
+    parameters=(CURSOR, PAGE_SIZE),
 )
 ORDER = call(
     "order", "An order", {200: Order}, tag="orders", problems=NOT_FOUND, parameters=(ORDER_TOKEN,)
 )
 ORDER_STATUS = call(
-    "order_status", "Where an order is", {200: OrderStatus, 304: None}, tag="orders",
-    problems=NOT_FOUND, parameters=(ORDER_TOKEN, IF_NONE_MATCH),
+    "order_status",
+    "Where an order is",
+    {200: OrderStatus, 304: None},
+    tag="orders",
+    problems=NOT_FOUND,
+    parameters=(ORDER_TOKEN, IF_NONE_MATCH),
 )
 ORDER_EVENTS = call(
-    "order_events", "The moves of an order since `after_seq`", {200: OrderEvents}, tag="orders",
+    "order_events",
+    "The moves of an order since `after_seq`",
+    {200: OrderEvents},
+    tag="orders",
     problems={400: "`invalid`", **NOT_FOUND},
     parameters=(ORDER_TOKEN, query("after_seq", "the last `seq` seen", type=OpenApiTypes.INT)),
 )
 CANCEL_ORDER = call(
-    "cancel_order", "Call an order off before it is shipped", {202: OrderStatus}, tag="orders",
+    "cancel_order",
+    "Call an order off before it is shipped",
+    {202: OrderStatus},
+    tag="orders",
     problems={**NOT_FOUND, 409: "`not_cancellable`"},
     parameters=(ORDER_TOKEN,),
 )
 RETURN_ORDER = call(
-    "return_order", "Send delivered goods back", {201: Return}, tag="orders", body=bodies.RETURN,
-    problems={**NOT_FOUND, 409: "`not_returnable`: not delivered"}, parameters=(ORDER_TOKEN,),
+    "return_order",
+    "Send delivered goods back",
+    {201: Return},
+    tag="orders",
+    body=bodies.RETURN,
+    problems={**NOT_FOUND, 409: "`not_returnable`: not delivered"},
+    parameters=(ORDER_TOKEN,),
 )
 
 # --- Accounts -----------------------------------------------------------------------------------
 
-REGISTER = call(
-    "register", "Open an account", {201: Registered}, tag="auth", body=bodies.REGISTER
-)
+REGISTER = call("register", "Open an account", {201: Registered}, tag="auth", body=bodies.REGISTER)
 TOKEN = call(
-    "token", "Sign in", {200: Tokens}, tag="auth", body=bodies.LOGIN,
+    "token",
+    "Sign in",
+    {200: Tokens},
+    tag="auth",
+    body=bodies.LOGIN,
     problems={401: "`authentication_failed`"},
 )
 TOKEN_REFRESH = call(
-    "token_refresh", "A new access token", {200: Tokens}, tag="auth", body=bodies.REFRESH,
+    "token_refresh",
+    "A new access token",
+    {200: Tokens},
+    tag="auth",
+    body=bodies.REFRESH,
     problems={401: "`authentication_failed`"},
 )
 _SIGNED_IN = {401: "`not_authenticated`"}
 ME = call("me", "My profile", {200: Profile}, tag="me", public=False, problems=_SIGNED_IN)
 CHANGE_ME = call(
-    "change_me", "Change my name", {200: Profile}, tag="me", public=False, body=bodies.PROFILE,
+    "change_me",
+    "Change my name",
+    {200: Profile},
+    tag="me",
+    public=False,
+    body=bodies.PROFILE,
     problems=_SIGNED_IN,
 )
 ADDRESSES = call(
-    "addresses", "My address book", {200: AddressPage}, tag="me", public=False,
-    problems=_SIGNED_IN, parameters=(CURSOR, PAGE_SIZE),
+    "addresses",
+    "My address book",
+    {200: AddressPage},
+    tag="me",
+    public=False,
+    problems=_SIGNED_IN,
+    parameters=(CURSOR, PAGE_SIZE),
 )
 NEW_ADDRESS = call(
-    "new_address", "Add an address", {201: BookAddress}, tag="me", public=False,
-    body=bodies.BOOK_ADDRESS, problems={**_SIGNED_IN, 409: "`address_book_full`"},
+    "new_address",
+    "Add an address",
+    {201: BookAddress},
+    tag="me",
+    public=False,
+    body=bodies.BOOK_ADDRESS,
+    problems={**_SIGNED_IN, 409: "`address_book_full`"},
 )
 ADDRESS = call(
-    "address", "One address", {200: BookAddress}, tag="me", public=False,
+    "address",
+    "One address",
+    {200: BookAddress},
+    tag="me",
+    public=False,
     problems={**_SIGNED_IN, **NOT_FOUND},
 )
 PUT_ADDRESS = call(
-    "replace_address", "Replace an address", {200: BookAddress}, tag="me", public=False,
-    body=bodies.BOOK_ADDRESS, problems={**_SIGNED_IN, **NOT_FOUND},
+    "replace_address",
+    "Replace an address",
+    {200: BookAddress},
+    tag="me",
+    public=False,
+    body=bodies.BOOK_ADDRESS,
+    problems={**_SIGNED_IN, **NOT_FOUND},
 )
 PATCH_ADDRESS = call(
-    "change_address", "Change some fields of an address", {200: BookAddress}, tag="me",
-    public=False, body=bodies.SOME_OF_BOOK_ADDRESS, problems={**_SIGNED_IN, **NOT_FOUND},
+    "change_address",
+    "Change some fields of an address",
+    {200: BookAddress},
+    tag="me",
+    public=False,
+    body=bodies.SOME_OF_BOOK_ADDRESS,
+    problems={**_SIGNED_IN, **NOT_FOUND},
 )
 DELETE_ADDRESS = call(
-    "delete_address", "Delete an address", {204: None}, tag="me", public=False,
+    "delete_address",
+    "Delete an address",
+    {204: None},
+    tag="me",
+    public=False,
     problems={**_SIGNED_IN, **NOT_FOUND},
 )

@@ -1,5 +1,6 @@
 """What every endpoint of the API shares: JSON only, limits on writes, domain errors as problems."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api import refusals
+from apps.customers.models import User
 from storefront import rate_limits
 from storefront.problems import Problem
 
@@ -21,7 +23,9 @@ class JSONRenderer(BaseRenderer):
     format = "json"
     charset = None  # RFC 8259: always UTF-8, and the media type has no such parameter
 
-    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+    def render(
+        self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
+    ) -> bytes:
         return b"" if data is None else orjson.dumps(data)
 
 
@@ -76,9 +80,20 @@ class Endpoint(APIView):
     def guess(self, token: str | None) -> None:
         """Call before looking up what `token` opens: raises after too many wrong ones."""
         if token:
-            rate_limits.refuse_if_reached(
-                rate_limits.WRONG_TOKENS_OF_ADDRESS, self.client_address
-            )
+            rate_limits.refuse_if_reached(rate_limits.WRONG_TOKENS_OF_ADDRESS, self.client_address)
+
+
+def customer(request: Request) -> User:
+    """Who is signed in, behind IsAuthenticated."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def sent(request: Request) -> dict[str, Any]:
+    """The body: an object, or nothing at all."""
+    data = request.data
+    assert isinstance(data, Mapping)
+    return dict(data)
 
 
 def token_in(request: Request, header: str) -> str | None:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents, pagination
-from apps.api.endpoint import Endpoint
+from apps.api.endpoint import Endpoint, customer, sent
 from apps.api.pagination import Column
 from apps.api.shapes import read_body
 from apps.customers import addresses
@@ -24,13 +24,14 @@ class Me(Endpoint):
 
     @extend_schema(**documents.ME)
     def get(self, request: Request) -> Response:
-        return Response(profile_document(request.user))
+        return Response(profile_document(customer(request)))
 
     @extend_schema(**documents.CHANGE_ME)
     def patch(self, request: Request) -> Response:
-        request.user.name = read_body(bodies.PROFILE, request.data)["name"]
-        request.user.save(update_fields=["name"])
-        return Response(profile_document(request.user))
+        me = customer(request)
+        me.name = read_body(bodies.PROFILE, sent(request))["name"]
+        me.save(update_fields=["name"])
+        return Response(profile_document(customer(request)))
 
 
 class Addresses(Endpoint):
@@ -40,13 +41,13 @@ class Addresses(Endpoint):
 
     @extend_schema(**documents.ADDRESSES)
     def get(self, request: Request) -> Response:
-        mine = Address.objects.filter(user=request.user)
+        mine = Address.objects.filter(user=customer(request))
         return Response(pagination.page(mine, OLDEST_FIRST, request, address_document))
 
     @extend_schema(**documents.NEW_ADDRESS)
     def post(self, request: Request) -> Response:
         made = addresses.create(
-            request.user, request.data, make_default=wants_default(request.data)
+            customer(request), sent(request), make_default=wants_default(sent(request))
         )
         return Response(address_document(made), status=201)
 
@@ -58,26 +59,26 @@ class OneAddress(Endpoint):
 
     @extend_schema(**documents.ADDRESS)
     def get(self, request: Request, address_id: int) -> Response:
-        return Response(address_document(addresses.find(request.user, address_id)))
+        return Response(address_document(addresses.find(customer(request), address_id)))
 
     @extend_schema(**documents.PUT_ADDRESS)
     def put(self, request: Request, address_id: int) -> Response:
         # PUT replaces: what the body leaves out becomes blank.
-        fields = dict.fromkeys(addresses.FIELDS) | request.data
+        fields = dict.fromkeys(addresses.FIELDS) | sent(request)
         return self._update(request, address_id, fields)
 
     @extend_schema(**documents.PATCH_ADDRESS)
     def patch(self, request: Request, address_id: int) -> Response:
-        return self._update(request, address_id, request.data)
+        return self._update(request, address_id, sent(request))
 
     @extend_schema(**documents.DELETE_ADDRESS)
     def delete(self, request: Request, address_id: int) -> Response:
-        addresses.delete(request.user, address_id)
+        addresses.delete(customer(request), address_id)
         return Response(status=204)
 
     def _update(self, request: Request, address_id: int, fields: dict[str, Any]) -> Response:
         changed = addresses.update(
-            request.user, address_id, fields, make_default=wants_default(request.data)
+            customer(request), address_id, fields, make_default=wants_default(sent(request))
         )
         return Response(address_document(changed))
 

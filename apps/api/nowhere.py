@@ -1,8 +1,9 @@
 """What stands at an address that the API does not have."""
 
+from typing import Any
+
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.endpoint import Endpoint
@@ -15,5 +16,5 @@ class Nowhere(Endpoint):
     authentication_classes = []
     limits = ()
 
-    def http_method_not_allowed(self, request: Request, *args: object, **kwargs: object) -> Response:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         raise Http404

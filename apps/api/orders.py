@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents, pagination, parameters
-from apps.api.endpoint import Endpoint, token_in
+from apps.api.endpoint import Endpoint, customer, sent, token_in
 from apps.api.pagination import Column
 from apps.api.shapes import read_body
 from apps.orders import access, cancel, payloads, returns
@@ -39,7 +39,7 @@ class MyOrders(Endpoint):
 
     @extend_schema(**documents.MY_ORDERS)
     def get(self, request: Request) -> Response:
-        mine = Order.objects.filter(user=request.user)
+        mine = Order.objects.filter(user=customer(request))
         return Response(pagination.page(mine, NEWEST_FIRST, request, order_summary))
 
 
@@ -60,7 +60,7 @@ class OrderStatus(OrderEndpoint):
         etag = payloads.etag(order)
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if (unchanged := get_conditional_response(request._request, etag=etag)) is not None:
-            unchanged.headers.update(headers)
+            unchanged["Cache-Control"] = headers["Cache-Control"]
             return unchanged
         return Response(payloads.status(order), headers=headers)
 
@@ -93,7 +93,7 @@ class OrderReturns(OrderEndpoint):
 
     @extend_schema(**documents.RETURN_ORDER)
     def post(self, request: Request, order_id: UUID) -> Response:
-        body = read_body(bodies.RETURN, request.data)
+        body = read_body(bodies.RETURN, sent(request))
         order = self.order(request, order_id)
         made = returns.request_return(
             order.pk,

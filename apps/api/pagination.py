@@ -104,8 +104,9 @@ def _by_keyset(
         return [], None, None
     # Where we came from has rows for certain; where we go only when one more was found.
     has_next, has_previous = (True, more) if back else (more, bool(cursor.values))
-    first, last = (_Cursor(b, _values(row, ordering)) for b, row in ((True, found[0]),
-                                                                    (False, found[-1])))
+    first, last = (
+        _Cursor(b, _values(row, ordering)) for b, row in ((True, found[0]), (False, found[-1]))
+    )
     return found, last if has_next else None, first if has_previous else None
 
 
@@ -125,6 +126,7 @@ def _beyond(model: type[models.Model], ordering: Ordering, cursor: _Cursor) -> Q
 
 def _typed(model: type[models.Model], column: Column, value: Any) -> Any:
     field = model._meta.get_field(column.name)
+    assert isinstance(field, models.Field)
     try:
         if isinstance(field, models.IntegerField) and type(value) is not int:
             _refuse_cursor()
@@ -157,7 +159,9 @@ def _size(request: Request) -> int:
     text = request.query_params.get("page_size")
     if text is None:
         return PAGE_SIZE
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= PAGE_SIZE_MAX):
+    if not (
+        text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= PAGE_SIZE_MAX
+    ):
         raise Problem(
             400,
             "invalid",

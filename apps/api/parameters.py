@@ -82,9 +82,9 @@ def country(query: Mapping[str, str]) -> str:
     return value
 
 
-def destination(query: Mapping[str, str]) -> dict[str, str]:
+def destination(query: Mapping[str, str]) -> dict[str, Any]:
     """`country`, `region` and `shipping_method`, for a price with shipping and tax."""
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     errors: Errors = []
     if query.get("country"):
         found["country"] = country(query)

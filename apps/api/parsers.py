@@ -1,8 +1,8 @@
 """Reads request bodies: one JSON object, strictly, or a problem.
 
 Strict because leniency is where two readers of one body disagree: a proxy that takes the first of
-two `quantity` fields and a shop that takes the second sell different things. Everything refused here
-is refused before a view, a log line or the database has seen it.
+two `quantity` fields and a shop that takes the second sell different things. Everything refused
+here is refused before a view, a log line or the database has seen it.
 """
 
 import json
@@ -17,7 +17,8 @@ from storefront.problems import Problem
 
 BODY_MAX = 64 * 1024  # bytes; a checkout of a hundred lines has 8 KB
 DEPTH_MAX = 16  # the deepest honest body has three levels
-# An open string runs to the end: were its closing quote demanded, a body of quotes would be quadratic.
+# An open string runs to the end: were its closing quote demanded, a body of quotes would take
+# quadratic time.
 BRACKETS_OUTSIDE_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"?|([\[{])|([\]}])', re.DOTALL)
 
 

@@ -1,7 +1,7 @@
 """What each refusal of the domain is called over HTTP. The contract's codes live here.
 
 The domain raises named exceptions and knows nothing of status codes; every endpoint sends what it
-did not expect through `as_problem`. Whatever is not in this table goes on to storefront/problems.py.
+did not expect through `as_problem`. What is not in this table goes on to storefront/problems.py.
 """
 
 from typing import Any
@@ -99,7 +99,7 @@ def _not_accepted(error: Exception) -> Exception:
                     {
                         "field": line.sku,
                         "code": "out_of_stock",
-                        "message": f"Only {line.available} left." if line.available else "Sold out.",
+                        "message": _left(line.available),
                         "available": line.available,
                     }
                     for line in error.lines
@@ -127,9 +127,7 @@ def _not_accepted(error: Exception) -> Exception:
                 headers={"Retry-After": str(error.retry_after)},
             )
         case orders.IdempotencyKeyReused():
-            return Problem(
-                422, "idempotency_key_reused", "This key was used for another checkout."
-            )
+            return Problem(422, "idempotency_key_reused", "This key was used for another checkout.")
         case orders.Overloaded():
             return overloaded(error.retry_after)
         case orders.OutcomeUnknown():
@@ -153,7 +151,9 @@ def _not_quotable(problems: tuple[QuoteProblem, ...]) -> Problem:
         errors = [_error("promo_code", problem.code, problem.message) for problem in problems]
         status = 409 if first.code == "promo_exhausted" else 400
         return Problem(status, first.code, first.message, errors=errors)
-    return _invalid([_error(_field(problem), problem.code, problem.message) for problem in problems])
+    return _invalid(
+        [_error(_field(problem), problem.code, problem.message) for problem in problems]
+    )
 
 
 def _field(problem: QuoteProblem) -> str:
@@ -171,7 +171,7 @@ def _promo(error: PromoError) -> Problem:
 
 
 def _insufficient_stock(error: InsufficientStock) -> Problem:
-    words = f"Only {error.available} left." if error.available else "Sold out."
+    words = _left(error.available)
     return Problem(
         409,
         "insufficient_stock",
@@ -188,16 +188,16 @@ def _insufficient_stock(error: InsufficientStock) -> Problem:
     )
 
 
+def _left(available: int) -> str:
+    return f"Only {available} left." if available > 0 else "Sold out."
+
+
 def _of_validation(error: ValidationError) -> Any:
-    if hasattr(error, "error_dict"):
-        for field, found in error.error_dict.items():
-            for one in found:
-                for message in one.messages:
-                    yield _error("" if field == "__all__" else field, one.code or "invalid", message)
-    else:
-        for one in error.error_list:
+    by_field = getattr(error, "error_dict", None) or {"": error.error_list}
+    for field, found in by_field.items():
+        for one in found:
             for message in one.messages:
-                yield _error("", one.code or "invalid", message)
+                yield _error(field, one.code or "invalid", message)
 
 
 def _error(field: str, code: str, message: str) -> dict[str, str]:

@@ -122,7 +122,10 @@ class Email(Shape):
 
     def schema(self) -> dict[str, Any]:
         return {
-            "type": "string", "format": "email", "maxLength": 254, "example": "alice@example.com",
+            "type": "string",
+            "format": "email",
+            "maxLength": 254,
+            "example": "alice@example.com",
         }
 
 
@@ -239,7 +242,10 @@ class ListOf(Shape):
 
     def schema(self) -> dict[str, Any]:
         return {
-            "type": "array", "items": self.of.schema(), "minItems": 1, "maxItems": self.most,
+            "type": "array",
+            "items": self.of.schema(),
+            "minItems": 1,
+            "maxItems": self.most,
         }
 
 
@@ -270,8 +276,10 @@ class Record(Shape):
         read: dict[str, Any] = {}
         for name, shape in self.fields.items():
             if (given := value.get(name)) is None and not isinstance(shape, Optional):
-                code, words = ("null", "This may not be null.") if name in value else (
-                    "required", "This field is required."
+                code, words = (
+                    ("null", "This may not be null.")
+                    if name in value
+                    else ("required", "This field is required.")
                 )
                 read[name] = refuse(errors, prefix + name, code, words)
             else:
@@ -287,9 +295,7 @@ class Record(Shape):
         }
 
     def schema(self) -> dict[str, Any]:
-        required = [
-            name for name, shape in self.fields.items() if not isinstance(shape, Optional)
-        ]
+        required = [name for name, shape in self.fields.items() if not isinstance(shape, Optional)]
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {name: shape.schema() for name, shape in self.fields.items()},

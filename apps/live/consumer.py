@@ -1,6 +1,6 @@
 """The live status of one order over a websocket: every move once, in order, none left out.
 
-    1. ask who it is            a stranger is accepted and closed with 4404, so that browsers see why
+    1. ask who it is            a stranger is accepted, then closed with 4404: browsers see why
     2. watch the order          first, so that no move falls between replay and listening
     3. replay                   the moves after `after_seq`, from PostgreSQL
     4. pass on what is pushed   a move already sent is dropped, a gap is filled from PostgreSQL

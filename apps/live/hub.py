@@ -138,7 +138,7 @@ class Hub:
         try:
             async with asyncio.timeout(REDIS_PATIENCE):
                 await words
-        except Exception as error:  # noqa: BLE001  (whatever it raises: the look-out stands in)
+        except Exception as error:  # whatever it raises: the look-out stands in
             self._away_until = time.monotonic() + AWAY_SECONDS
             logger.warning("live status without Redis: %s", type(error).__name__)
             return False
@@ -151,7 +151,7 @@ class Hub:
                 continue
             try:
                 message = await get_channel_layer().receive(self._channel)
-            except Exception as error:  # noqa: BLE001  (begin anew with a channel of its own)
+            except Exception as error:  # begin anew with a channel of its own
                 logger.warning("live status stopped listening: %s", type(error).__name__)
                 self._channel = ""
                 self._joined.clear()
@@ -160,25 +160,21 @@ class Hub:
             payload = message["payload"]
             for watcher in tuple(self._watchers.get(UUID(payload["id"]), ())):
                 # Tasks, because one shopper on a slow line must not hold up the others.
-                task = asyncio.get_running_loop().create_task(
-                    self._attempt(watcher.moved(payload))
-                )
+                task = asyncio.get_running_loop().create_task(self._attempt(watcher.moved(payload)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
     async def _look_on(self) -> None:
         while True:
             deaf = any(order_id not in self._joined for order_id in self._watchers)
-            await asyncio.sleep(
-                LOOK_WHEN_DEAF if deaf else LOOK_EVERY * random.uniform(0.8, 1.2)
-            )
+            await asyncio.sleep(LOOK_WHEN_DEAF if deaf else LOOK_EVERY * random.uniform(0.8, 1.2))
             await self._attempt(self.look())
 
     @staticmethod
     async def _attempt(work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception as error:  # noqa: BLE001  (a socket that closed, a database away: next time)
+        except Exception as error:  # a socket that closed, a database away: next time
             logger.info("a move was not passed on now: %s", type(error).__name__)
 
 

@@ -1,6 +1,6 @@
 """The live process: websockets and nothing else (pages and API are served over WSGI).
 
-    application = Origin guard → ws/orders/{id}/ → consumer
+application = Origin guard → ws/orders/{id}/ → consumer
 """
 
 from typing import Any
