@@ -79,17 +79,13 @@ def probe_redis() -> None:
 
 
 def probe_broker() -> None:
+    patience = PROBE_SECONDS / 2  # kombu tries twice
     with BrokerConnection(
         settings.CELERY_BROKER_URL,
-        connect_timeout=PROBE_SECONDS,
-        transport_options={
-            "socket_timeout": PROBE_SECONDS,
-            "socket_connect_timeout": PROBE_SECONDS,
-            "max_retries": 0,
-        },
+        connect_timeout=patience,
+        transport_options={"socket_timeout": patience, "socket_connect_timeout": patience},
     ) as connection:
-        connection.connect()
-        connection.default_channel.close()
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
 
 
 PROBES: dict[str, Callable[[], None]] = {

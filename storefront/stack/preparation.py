@@ -1,16 +1,15 @@
 """Makes the database ready for the processes: tables, demo catalogue, webhook endpoint.
 
 Runs as a process of its own (`python -m storefront.stack.preparation`) with the environment that
-the others get, so that a wrong setting is found once and said in one line. Each part looks first
-whether there is anything to do: the second start has next to nothing.
+the others get, so that a wrong setting is found once and said in one line. The sandbox must be up,
+because the webhook endpoint is registered with it. Each part looks first whether there is anything
+to do: the second start has next to nothing.
 """
 
 import os
-import socket
 import sys
-import time
 
-PATIENCE = 30.0  # seconds for the sandbox to open its port
+REFUSED = 3  # exit code: the last line says all there is to say
 
 
 def prepare(*, seed: bool) -> None:
@@ -48,26 +47,9 @@ def _catalogue_is_empty() -> bool:
 
 
 def _register_webhook_endpoint() -> None:
-    from django.conf import settings
-
     from apps.payments.endpoints import ensure_webhook_endpoint
 
-    if settings.USES_SANDBOX:
-        _await_port(settings.SANDBOX_PORT)
     ensure_webhook_endpoint()
-
-
-def _await_port(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the sandbox did not open port {port}") from error
-            time.sleep(0.1)
-        else:
-            return
 
 
 def _say(text: str) -> None:
@@ -78,15 +60,16 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.db import OperationalError
+    from psycopg_pool import PoolTimeout
 
     try:
         prepare(seed="--seed" in sys.argv)
     except ImproperlyConfigured as error:
         _say(str(error))
-        return 1
-    except OperationalError as error:
+        return REFUSED
+    except (OperationalError, PoolTimeout) as error:
         _say(f"PostgreSQL: {' '.join(str(error).split())}")
-        return 1
+        return REFUSED
     return 0
 
 

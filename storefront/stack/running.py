@@ -24,12 +24,14 @@ from typing import IO, Self
 
 from storefront import embedded
 from storefront.stack.keeper import Keeper
+from storefront.stack.preparation import REFUSED
 from storefront.stack.programs import Ports, Program, programs
 
 Hear = Callable[[str, str], None]
 # In the environment of every process of a stack: how a successor knows what was left behind.
 MARK = "STOREFRONT_STACK"
 LAST_LINES = 8
+HOPELESS = 3  # deaths during a start, after which waiting is pointless
 
 
 class StackError(RuntimeError):
@@ -149,6 +151,7 @@ class Stack:
         )
         if "sandbox" in self._keepers:
             self._keepers["sandbox"].start()  # the webhook endpoint is registered with it
+            self._await_all(lambda: self._closed_port("sandbox"), timedelta(seconds=30))
         self._prepare()
         self._say("starting " + ", ".join(self.names))
         for keeper in self._keepers.values():
@@ -156,15 +159,7 @@ class Stack:
 
     def wait_ready(self, timeout: timedelta = timedelta(seconds=90)) -> None:
         """Until /readyz answers 200 and every port is open; StackError says what is not."""
-        deadline = time.monotonic() + timeout.total_seconds()
-        while waiting_for := self._not_ready():
-            for keeper in self._keepers.values():
-                if keeper.deaths >= 3:
-                    words = " / ".join(self.last_lines(keeper.program.name))
-                    raise StackError(f"{keeper.program.name} does not stay up: {words}")
-            if time.monotonic() > deadline:
-                raise StackError(f"not ready after {timeout.seconds} s: {waiting_for}")
-            time.sleep(0.1)
+        self._await_all(self._not_ready, timeout)
 
     def stop(self) -> None:
         """Stop all, in the order of the table; PostgreSQL and Redis last. Safe to repeat."""
@@ -258,25 +253,45 @@ class Stack:
             errors="replace",
             start_new_session=True,
         )
-        said: deque[str] = deque(maxlen=LAST_LINES)
-        with process:
+        path = self.home / "logs" / "prepare.log"
+        last = ""
+        with path.open("w") as log, process:
             assert process.stdout is not None
             try:
-                for line in map(str.rstrip, process.stdout):
-                    said.append(line)
-                    self._hear("prepare", line)
+                for line in process.stdout:
+                    log.write(line)
+                    last = line.strip() or last
+                    self._hear("prepare", line.rstrip())
             except BaseException:
                 process.kill()  # interrupted: the next start goes on where this one stood
                 raise
         if process.returncode != 0:
-            raise StackError(said[-1] if said else "the database could not be prepared")
+            why = last or "the database could not be prepared"
+            raise StackError(
+                why if process.returncode == REFUSED else f"{why} (all of it in {path})"
+            )
+
+    def _await_all(self, trouble: Callable[[], str], timeout: timedelta) -> None:
+        """Wait until `trouble` is empty, but not for a process that dies again and again."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        while waiting_for := trouble():
+            for name, keeper in self._keepers.items():
+                if keeper.deaths >= HOPELESS:
+                    why = _gist(self.last_lines(name))
+                    raise StackError(f"{name} does not stay up: {why} (log: {keeper.log})")
+            if time.monotonic() > deadline:
+                raise StackError(f"not ready after {timeout.seconds} s: {waiting_for}")
+            time.sleep(0.1)
 
     def _not_ready(self) -> str:
-        for keeper in self._keepers.values():
-            program = keeper.program
-            if program.port is not None and not _accepts(program.port):
-                return f"{program.name} on port {program.port}"
-        return self._web_trouble() if "web" in self._keepers else ""
+        closed = next(filter(None, map(self._closed_port, self._keepers)), "")
+        return closed or (self._web_trouble() if "web" in self._keepers else "")
+
+    def _closed_port(self, name: str) -> str:
+        program = self._keepers[name].program
+        if program.port is None or _accepts(program.port):
+            return ""
+        return f"{name} does not listen on port {program.port}"
 
     def _web_trouble(self) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports.web, timeout=5)
@@ -356,6 +371,13 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def _gist(lines: list[str]) -> str:
+    """The last thing said, of a traceback the error itself; what Granian adds in [] is no help."""
+    said = [line.strip() for line in lines if line.strip()]
+    telling = [line for line in said if not line.startswith("[")]
+    return (telling or said or ["it said nothing"])[-1]
 
 
 def _accepts(port: int) -> bool:
