@@ -30,7 +30,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
-from psycopg_pool import PoolTimeout
 from uuid_utils.compat import uuid7
 
 from apps.inventory import holds
@@ -49,15 +48,16 @@ from apps.orders.errors import (
 )
 from apps.orders.numbers import order_number
 from apps.orders.queue_depth import QueueGauge
-from apps.orders.quote import Quote, quote_lines
+from apps.orders.quote import Quote, QuoteProblem, quote_lines
 from apps.promos import redeem
 from apps.promos.errors import PromoExhausted
 from apps.promos.redeem import RedeemRequest
 from storefront import bells
+from storefront.connections import drop_dead_connections
 
 logger = logging.getLogger(__name__)
 
-IDLE = 1.0  # seconds after which the thread gives its connection back
+IDLE = 1.0  # seconds between two looks for the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,13 @@ def place_order(request: CheckoutRequest) -> Accepted:
     except NotAccepted:
         # A retry whose first answer was lost must hear that answer, not that prices have changed.
         replay = _look_up([(request.scope, request.key)]).get((request.scope, request.key))
-        if replay is None:
-            raise
-        return _replayed(replay, request)
-    _hand_back_connection()
+        if replay is not None:
+            return _replayed(replay, request)
+        # The other tab ordered this cart, and with it took the last use of the code, say.
+        ordered = intake_rows.live_orders_of_carts([request.cart_id]).get(request.cart_id)
+        if ordered is not None:
+            raise CartAlreadyOrdered(*ordered) from None
+        raise
     return _intake.submit(Pending(request=request, quote=quote, order_id=uuid7()))
 
 
@@ -157,15 +160,11 @@ def _quoted(request: CheckoutRequest) -> Quote:
     )
     if quote.problems:
         raise NotQuotable(quote.problems)
+    if not quote.lines:
+        raise NotQuotable((QuoteProblem("empty", "There is nothing to order."),))
     if request.expected_total not in (None, (quote.total_amount, quote.currency)):
         raise PriceChanged(quote)
     return quote
-
-
-def _hand_back_connection() -> None:
-    # Waiting for a commit needs no connection; with it held, the pool would bound the batch.
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 class Intake:
@@ -253,8 +252,7 @@ class Intake:
             while not self._queue:
                 if self._draining:
                     return []
-                if not self._changed.wait(IDLE):
-                    connection.close()
+                self._changed.wait(IDLE)
             batch: list[Pending] = []
             later: list[Pending] = []
             carts: set[UUID] = set()
@@ -295,12 +293,13 @@ def commit(batch: Sequence[Pending], gauge: QueueGauge) -> None:
 
 def _commit_together(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exception]:
     written = False
+    drop_dead_connections()
     try:
         with transaction.atomic():
             outcomes = _accept(batch, gauge)
             written = True
-    except (DatabaseError, InterfaceError, PoolTimeout) as error:
-        if not isinstance(error, PoolTimeout) and not _connection_lost():
+    except (DatabaseError, InterfaceError) as error:
+        if not _connection_lost():
             raise
         logger.warning("database went away in the intake: %s", type(error).__name__)
         connection.close()
