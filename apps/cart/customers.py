@@ -8,7 +8,7 @@ and a line could slip into a cart that is being closed.
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from apps.cart.basket import LINES_MAX, QUANTITY_MAX, CartLineView, CartView
 from apps.cart.errors import (
@@ -80,7 +80,7 @@ def bring(cart: CartView, source: CartView) -> CartView:
 
 def close(cart: CartView) -> CartView:
     """Closed, whoever closed it; the lines stay."""
-    Cart.objects.filter(pk=cart.id, user_id=cart.owner_id, open=True).update(open=False)
+    _owned(cart).filter(open=True).update(open=False)
     return _reread(cart.id)
 
 
@@ -111,11 +111,7 @@ def _change_line(
 
 def _lock(cart: CartView) -> Cart:
     """The cart's row, held until the transaction ends; refuses when it was closed."""
-    locked = (
-        Cart.objects.select_for_update(no_key=True)
-        .filter(pk=cart.id, user_id=cart.owner_id)
-        .first()
-    )
+    locked = _owned(cart).select_for_update(no_key=True).first()
     if locked is None:
         raise CartNotFound(cart.id)
     if not locked.open:
@@ -130,24 +126,28 @@ def _reread(cart_id: UUID) -> CartView:
     return found
 
 
+def _owned(cart: CartView) -> QuerySet[Cart]:
+    """The row, if it is that customer's: a view is no proof of ownership by itself."""
+    assert cart.owner_id is not None
+    return Cart.objects.filter(pk=cart.id, user_id=cart.owner_id)
+
+
 def _read(**which: object) -> CartView | None:
     """The cart and its lines in one query."""
     rows = list(
         Cart.objects.filter(**which)
         .order_by(F("lines__position"))
-        .values_list(
-            "id", "user_id", "promo_codes", "open", "lines__sku", "lines__quantity", named=True
-        )
+        .values_list("id", "user_id", "promo_codes", "open", "lines__sku", "lines__quantity")
     )
     if not rows:
         return None
+    cart_id, user_id, promo_codes, is_open, *_ = rows[0]
     return CartView(
-        id=rows[0].id,
-        owner_id=rows[0].user_id,
+        id=cart_id,
+        owner_id=user_id,
         token=None,
-        lines=tuple(
-            CartLineView(row.lines__sku, row.lines__quantity) for row in rows if row.lines__sku
-        ),
-        promo_codes=tuple(rows[0].promo_codes),
-        open=rows[0].open,
+        # A cart without lines is one row without a SKU.
+        lines=tuple(CartLineView(sku, quantity) for *_, sku, quantity in rows if sku),
+        promo_codes=tuple(promo_codes),
+        open=is_open,
     )

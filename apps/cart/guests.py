@@ -22,6 +22,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -104,7 +105,12 @@ class Versioned:
 def create() -> CartView:
     """An empty cart with a new token."""
     cart_id, token = uuid7(), secrets.token_urlsafe(32)
-    fields = {"token": _digest(token), "promos": "[]", "version": "0", "next": "0"}
+    fields: dict[Any, Any] = {
+        "token": _digest(token),
+        "promos": "[]",
+        "version": "0",
+        "next": "0",
+    }
     with _answering():
         pipeline = _client().pipeline(transaction=True)
         pipeline.hset(_key(cart_id), mapping=fields)
@@ -116,7 +122,7 @@ def create() -> CartView:
 def find(cart_id: UUID, token: str) -> Versioned:
     """The cart, for whoever holds its token; `CartNotFound` for everyone else."""
     with _answering():
-        fields = _client().hgetall(_key(cart_id))
+        fields: dict[Any, Any] = _client().hgetall(_key(cart_id))
     # Compared also when there is no cart, and in constant time: guesses learn nothing.
     digest = fields.get("token", "")
     if not hmac.compare_digest(digest, _digest(token)):

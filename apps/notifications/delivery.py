@@ -20,6 +20,7 @@ letters). Waiting is exponential with full jitter, by the database's clock:
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
 
+import contextlib
 import logging
 import random
 import smtplib
@@ -28,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parseaddr
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -70,7 +72,7 @@ _GIVE_UP = """
         last_error = CASE WHEN last_error = '' THEN 'worker lost while sending' ELSE last_error END
     WHERE id IN (
         SELECT id FROM notifications_notification
-        WHERE state = 'due' AND due_at <= statement_timestamp() AND attempts >= %s
+        WHERE state = 'due' AND due_at <= statement_timestamp() AND attempts >= %(tries)s
         FOR UPDATE SKIP LOCKED
     )
 """
@@ -113,26 +115,25 @@ class _NoMailServer(Exception):
 
 def deliver_due(*, at_most: timedelta = timedelta(seconds=30)) -> int:
     """Send what is due until nothing is, or for about `at_most`; answers how many went."""
-    _execute(_GIVE_UP, [TRIES_MAX])
+    _execute(_GIVE_UP, {"tries": TRIES_MAX})
     ends = time.monotonic() + at_most.total_seconds()
     went = 0
-    while time.monotonic() < ends:
-        batch = _claim(from_attempts=0, to_attempts=ALONE_AFTER_TRIES, limit=BATCH)
-        batch = batch or _claim(from_attempts=ALONE_AFTER_TRIES, to_attempts=TRIES_MAX, limit=1)
-        if not batch:
-            break
-        try:
-            went += _send(batch)
-        except _NoMailServer:
-            break
+    with contextlib.suppress(_NoMailServer):
+        while time.monotonic() < ends:
+            fresh = _claim(from_attempts=0, to_attempts=ALONE_AFTER_TRIES, limit=BATCH)
+            went += _send(fresh)
+            # In turns, so that a busy evening starves nobody who waits for another try.
+            alone = _claim(from_attempts=ALONE_AFTER_TRIES, to_attempts=TRIES_MAX, limit=1)
+            went += _send(alone)
+            if not fresh and not alone:
+                break
     return went
 
 
 def _claim(*, from_attempts: int, to_attempts: int, limit: int) -> list[_Claimed]:
+    values: dict[str, Any] = {"from": from_attempts, "to": to_attempts, "limit": limit}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM, {"lease": LEASE, "from": from_attempts, "to": to_attempts, "limit": limit}
-        )
+        cursor.execute(_CLAIM, values | {"lease": LEASE})
         return [_Claimed(*row) for row in cursor.fetchall()]
 
 
@@ -187,7 +188,7 @@ def _mail(claimed: _Claimed, server: BaseEmailBackend) -> None:
 
 def _failed(claimed: _Claimed, error: Exception) -> None:
     described = _described(error)
-    values = {"id": claimed.id, "attempts": claimed.attempts, "error": described}
+    values: dict[str, Any] = {"id": claimed.id, "attempts": claimed.attempts, "error": described}
     if claimed.attempts >= TRIES_MAX or _is_final(error):
         _execute(_BURY, values)
         logger.error("dead letter %s (%s): %s", claimed.id, claimed.kind, described)
@@ -247,6 +248,6 @@ def _jittered(longest: timedelta) -> timedelta:
     return longest * random.random()
 
 
-def _execute(statement: str, values: object) -> None:
+def _execute(statement: str, values: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -61,12 +61,12 @@ def compose(kind: str, data: Mapping[str, Any], *, order_id: UUID, to: str) -> M
         raise MissingData(kind, missing)
     context = {"shop_name": settings.SHOP_NAME, **data}
     of_subject, of_body = _templates(kind)
-    subject = of_subject.render(Context(context, autoescape=False))
     body = _UNPRINTABLE.sub("", of_body.render(Context(context, autoescape=False)))
     # Absent parts leave gaps; no mail has more than one empty line in a row.
     body = re.sub(r"\n{3,}", "\n\n", body).strip("\n") + "\n"
     # A line break in a subject would let a name add headers of its own.
-    subject = " ".join(_UNPRINTABLE.sub(" ", subject).split())[:SUBJECT_MAX]
+    subject = _UNPRINTABLE.sub(" ", of_subject.render(Context(context, autoescape=False)))
+    subject = " ".join(subject.split())[:SUBJECT_MAX]
     return Message(order_id=order_id, kind=kind, to=to, subject=subject, body=body)
 
 
