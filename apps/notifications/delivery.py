@@ -134,7 +134,9 @@ def _claim(*, from_attempts: int, to_attempts: int, limit: int) -> list[_Claimed
     values: dict[str, Any] = {"from": from_attempts, "to": to_attempts, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values | {"lease": LEASE})
-        return [_Claimed(*row) for row in cursor.fetchall()]
+        claimed = [_Claimed(*row) for row in cursor.fetchall()]
+    # RETURNING has no order; a confirmation leaves before the word of the parcel.
+    return sorted(claimed, key=lambda one: one.id)
 
 
 def _send(batch: Sequence[_Claimed]) -> int:
