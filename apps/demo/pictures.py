@@ -80,6 +80,12 @@ def every_picture() -> Iterator[Picture]:
                 first.pose, [item.pose for item in rest], category=shelf.slug, title=shelf.name
             ),
         )
+    empty = gallery.Pose("bowl", {"colour": "dusk", "food": None})
+    yield Picture(
+        "breakfast-bowl-empty.svg",
+        "An empty bowl",
+        gallery.portrait(empty, category="cups-mugs", title="An empty bowl"),
+    )
     yield Picture("hero.svg", "A kitchen windowsill at sunrise", hero.windowsill())
     yield Picture("placeholder.svg", "Picture to follow", gallery.placeholder())
 

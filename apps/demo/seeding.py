@@ -67,9 +67,40 @@ ALICE_LIVES = {
     "phone": "+1 503 555 0114",
 }
 
-EUROPE = (
-    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
-).split()
+EUROPE = [
+    "AT",
+    "BE",
+    "BG",
+    "CH",
+    "CY",
+    "CZ",
+    "DE",
+    "DK",
+    "EE",
+    "ES",
+    "FI",
+    "FR",
+    "GB",
+    "GR",
+    "HR",
+    "HU",
+    "IE",
+    "IS",
+    "IT",
+    "LI",
+    "LT",
+    "LU",
+    "LV",
+    "MT",
+    "NL",
+    "NO",
+    "PL",
+    "PT",
+    "RO",
+    "SE",
+    "SI",
+    "SK",
+]
 
 
 def seed(*, with_logins: bool) -> Seeded:
@@ -151,15 +182,17 @@ def _one_good(item: Item, shelf: Category, seeded: Seeded) -> None:
         )
     }
     pictures = list(pictures_of(item))
+    # A picture that several variants share has a row for each; the gallery shows it once.
     ProductImage.objects.bulk_create(
         ProductImage(
             product=made,
-            variant=variants[picture.skus[0]] if len(picture.skus) == 1 else None,
+            variant=variants[sku] if sku else None,
             path=picture.path,
             alt=picture.alt,
             position=position,
         )
         for position, picture in enumerate(pictures)
+        for sku in picture.skus or ("",)
     )
     for row in rows:
         stock.receive(
@@ -297,9 +330,7 @@ def _delivery(seeded: Seeded) -> None:
             seeded.count("delivery rates", len(rates))
 
 
-def _weight_rates(
-    zone: Zone, method: Method, bands: tuple[tuple[int, int], ...]
-) -> Iterable[Rate]:
+def _weight_rates(zone: Zone, method: Method, bands: tuple[tuple[int, int], ...]) -> Iterable[Rate]:
     ends = [*(start for start, _ in bands), None]
     for (start, end), (_, price) in zip(pairwise(ends), bands, strict=True):
         yield Rate(zone=zone, method=method, at_least=start or 0, below=end, price_amount=price)

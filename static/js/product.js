@@ -46,7 +46,11 @@ if (data && form) {
   const stock = form.querySelector("[data-stock]");
   const add = form.querySelector("[data-add]");
 
-  const chosen = () => groups.map((group) => group.querySelector("input:checked")?.value);
+  const chosen = () =>
+    [...form.querySelectorAll("[name^=option-]")]
+      .filter((input) => input.type === "hidden" || input.checked)
+      .sort((a, b) => Number(a.name.slice(7)) - Number(b.name.slice(7)))
+      .map((input) => input.value);
   const find = (values) =>
     variants.find((variant) => variant.values.every((value, place) => value === values[place]));
 
@@ -60,7 +64,8 @@ if (data && form) {
   function refresh(changed) {
     const values = chosen();
     const variant = find(values);
-    groups.forEach((group, place) => {
+    groups.forEach((group) => {
+      const place = Number(group.dataset.position);
       for (const input of group.querySelectorAll("input")) {
         const other = find(values.map((value, at) => (at === place ? input.value : value)));
         input.closest(".chip").classList.toggle("gone", !other || other.available < 1);

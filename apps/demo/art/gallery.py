@@ -75,7 +75,9 @@ def document(sheet: Sheet, title: str, *, view: str = "0 0 600 600") -> str:
     )
 
 
-def place(sheet: Sheet, pose: Pose, *, x: float = 300, base: float = 472, zoom: float = 1.0) -> None:
+def place(
+    sheet: Sheet, pose: Pose, *, x: float = 300, base: float = 472, zoom: float = 1.0
+) -> None:
     """Draw `pose` so that its foot (300, 472) stands at (x, base), `zoom` times its size."""
     move = f"translate({number(x - 300 * zoom)} {number(base - 472 * zoom)}) scale({zoom:g})"
     sheet.raw(f'<g transform="{move}">')
@@ -171,7 +173,11 @@ def placeholder() -> str:
     clip = sheet.solid(from_above, "#cfae80", depth=34, edge=10)
     sheet.inside(clip, "M150 306h300v12h-300z", "#8d6f45", 0.25)
     sheet.line("M300 306V486M150 396H450", "pine", 7)
-    sheet.line("M300 306C262 262 214 268 236 296C250 308 282 308 300 306C338 262 386 268 364 296C350 308 318 308 300 306", "pine", 7)
+    sheet.line(
+        "M300 306C262 262 214 268 236 296C250 308 282 308 300 306C338 262 386 268 364 296C350 308 318 308 300 306",
+        "pine",
+        7,
+    )
     sheet.fill("M334 420h88v44h-88z", "paper")
     sheet.line("M346 436h62M346 449h40", "slate", 3, opacity=0.6)
     return document(sheet, "Picture to follow")

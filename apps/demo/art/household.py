@@ -37,14 +37,27 @@ def folded_stack(
         clip = _fold(sheet, left + wobble, y, width, thick, colour)
         for position in (0.62, 0.7, 0.82):
             x = left + wobble + width * position
-            sheet.inside(clip, f"M{at(x, y)}h{at(10 if position != 0.7 else 20)}v{at(thick)}h-{at(10 if position != 0.7 else 20)}z", stripe)
+            sheet.inside(
+                clip,
+                f"M{at(x, y)}h{at(10 if position != 0.7 else 20)}v{at(thick)}h-{at(10 if position != 0.7 else 20)}z",
+                stripe,
+            )
         if waffle:
             for step in range(1, 26):
                 sheet.line(
-                    f"M{at(left + step * 13, y)}v{at(thick)}", shaded(colour, 0.3), 1.4,
-                    clip=clip, opacity=0.35,
+                    f"M{at(left + step * 13, y)}v{at(thick)}",
+                    shaded(colour, 0.3),
+                    1.4,
+                    clip=clip,
+                    opacity=0.35,
                 )
-            sheet.line(f"M{at(left, y + thick / 2)}h{at(width)}", shaded(colour, 0.3), 1.4, clip=clip, opacity=0.35)
+            sheet.line(
+                f"M{at(left, y + thick / 2)}h{at(width)}",
+                shaded(colour, 0.3),
+                1.4,
+                clip=clip,
+                opacity=0.35,
+            )
         if fringe:
             end = left + wobble + width
             for step in range(5):
@@ -91,7 +104,9 @@ def hanging_towels(sheet: Sheet, *, colour: str, stripe: str) -> None:
         )
         for y in (drop - 10, drop + 12, drop + 34):
             sheet.inside(cloth, f"M{x - 10} {y + 90}h160v9h-160z", band)
-        sheet.line(f"M{x + 62} 176Q{x + 56} 280 {x + 66} {174 + drop}", shaded(paint, 0.5), 8, opacity=0.15)
+        sheet.line(
+            f"M{x + 62} 176Q{x + 56} 280 {x + 66} {174 + drop}", shaded(paint, 0.5), 8, opacity=0.15
+        )
 
 
 def apron(sheet: Sheet, *, colour: str, strap: str = "walnut") -> None:
@@ -165,7 +180,7 @@ def tea_cosy(sheet: Sheet, *, colour: str, stripe: str) -> None:
     )
     for row in range(6):
         y = 300 + row * 28
-        bumps = "".join(f"q11 -12 22 0" for _ in range(14))
+        bumps = "".join("q11 -12 22 0" for _ in range(14))
         sheet.line(f"M146 {y}{bumps}", stripe if row % 2 else shaded(colour, 0.25), 7, clip=clip)
     sheet.solid(oval(295, 246, 28, 26), stripe, depth=12, edge=6)
 
@@ -194,7 +209,10 @@ def mushroom_lamp(sheet: Sheet, *, colour: str) -> None:
     )
     sheet.fill(oval(300, 334, 142, 22), "#fff0c2")
     sheet.solid(
-        "M154 334C154 236 220 194 300 194S446 236 446 334Q300 352 154 334Z", colour, depth=44, edge=14
+        "M154 334C154 236 220 194 300 194S446 236 446 334Q300 352 154 334Z",
+        colour,
+        depth=44,
+        edge=14,
     )
     sheet.fill("M158 332Q300 352 442 332Q300 366 158 332Z", FLAME, 0.95)
 
@@ -207,7 +225,9 @@ def reading_lamp(sheet: Sheet, *, colour: str) -> None:
     sheet.solid(oval(420, 296, 15, 15), "ink", depth=6, edge=3)
     sheet.solid(lathe(350, [(40, 446), (92, 458), (94, 472)], sag=0.12), colour, depth=30)
     sheet.fill(polygon((146, 296), (270, 264), (262, 284), (158, 312)), FLAME)
-    sheet.solid("M242 160L288 196L276 272L142 306C148 236 186 176 242 160Z", colour, depth=26, edge=12)
+    sheet.solid(
+        "M242 160L288 196L276 272L142 306C148 236 186 176 242 160Z", colour, depth=26, edge=12
+    )
 
 
 def lantern(sheet: Sheet, *, colour: str) -> None:
@@ -216,7 +236,9 @@ def lantern(sheet: Sheet, *, colour: str) -> None:
     sheet.tube("M214 290C214 130 386 130 386 290", colour, 8)
     sheet.solid(polygon((262, 222), (338, 222), (368, 262), (232, 262)), colour, depth=20)
     sheet.solid(lathe(300, [(24, 198), (30, 222)]), colour, depth=10, edge=4)
-    glass = sheet.solid(lathe(300, [(66, 268), (92, 340), (76, 414)], sag=0.1), "#f7e3ab", depth=18, tone=0.1)
+    glass = sheet.solid(
+        lathe(300, [(66, 268), (92, 340), (76, 414)], sag=0.1), "#f7e3ab", depth=18, tone=0.1
+    )
     sheet.inside(glass, oval(300, 366, 17, 40), "#fff6d6")
     sheet.inside(glass, "M300 318C326 352 320 392 300 394C280 392 274 352 300 318Z", "marmalade")
     sheet.inside(glass, "M300 346C312 366 310 388 300 390C290 388 288 366 300 346Z", "#fff0b8")
@@ -244,7 +266,10 @@ def jar_candle(sheet: Sheet, *, colour: str, label: str, words: str) -> None:
     glow(sheet, 300, 250, 190)
     sheet.shadow(300, 474, 100)
     jar = sheet.solid(
-        lathe(300, [(102, 300), (104, 380), (100, 452), (90, 472)], sag=0.13), colour, depth=38, edge=11
+        lathe(300, [(102, 300), (104, 380), (100, 452), (90, 472)], sag=0.13),
+        colour,
+        depth=38,
+        edge=11,
     )
     sheet.inside(jar, "M190 350q110 26 220 0v76q-110 26 -220 0z", label)
     sheet.text(words, 298, 404, 22, "ink")
@@ -259,7 +284,11 @@ def tapers(sheet: Sheet, *, colour: str, second: str, holder: str = "brass") -> 
         glow(sheet, x, top - 30, 110)
         sheet.shadow(x, 470, 66, reach=0.7)
         sheet.solid(box(x - 14, top, 28, 250, 8), paint, depth=9, edge=4)
-        sheet.solid(lathe(x, [(22, 396), (18, 424), (26, 440), (66, 458), (66, 468)], sag=0.14), holder, depth=18)
+        sheet.solid(
+            lathe(x, [(22, 396), (18, 424), (26, 440), (66, 458), (66, 468)], sag=0.14),
+            holder,
+            depth=18,
+        )
         _flame(sheet, x, top + 2, 0.9)
 
 
@@ -308,7 +337,9 @@ def pencils(sheet: Sheet, *, colours: tuple[str, ...]) -> None:
     for index, paint in enumerate(colours):
         x = 172 + index * 46
         tip = 200 + (index * 37) % 60
-        sheet.solid(polygon((x, tip), (x + 17, tip + 52), (x - 17, tip + 52)), "#ecd2a2", depth=8, edge=4)
+        sheet.solid(
+            polygon((x, tip), (x + 17, tip + 52), (x - 17, tip + 52)), "#ecd2a2", depth=8, edge=4
+        )
         sheet.fill(polygon((x, tip), (x + 6, tip + 18), (x - 6, tip + 18)), "ink")
         sheet.solid(box(x - 17, tip + 50, 34, 420 - tip, 2), paint, depth=11, edge=7)
     band = sheet.solid(box(140, 392, 328, 58, 4), "oat", depth=20, edge=8)
@@ -331,15 +362,23 @@ def letter_set(sheet: Sheet, *, colour: str, seal: str) -> None:
 
 def desk_calendar(sheet: Sheet, *, colour: str) -> None:
     sheet.shadow(300, 474, 150)
-    sheet.solid(polygon((152, 470), (178, 222), (440, 222), (470, 470)), shaded(colour, 0.2), depth=12)
-    page = sheet.solid(polygon((142, 462), (170, 214), (430, 214), (456, 462)), "paper", depth=12, edge=6)
+    sheet.solid(
+        polygon((152, 470), (178, 222), (440, 222), (470, 470)), shaded(colour, 0.2), depth=12
+    )
+    page = sheet.solid(
+        polygon((142, 462), (170, 214), (430, 214), (456, 462)), "paper", depth=12, edge=6
+    )
     sheet.inside(page, polygon((140, 280), (166, 208), (440, 208), (460, 280)), colour)
     sheet.text("NOVEMBER", 300, 258, 24, "paper", spacing=3)
     for row in range(4):
         for column in range(7):
             x, y = 184 + column * 38.5 - row * 2 + row * column * 0.7, 312 + row * 37
             marked = row == 2 and column == 4
-            sheet.fill(oval(x, y, 11 if marked else 6, 10 if marked else 5), "marmalade" if marked else "slate", 1 if marked else 0.5)
+            sheet.fill(
+                oval(x, y, 11 if marked else 6, 10 if marked else 5),
+                "marmalade" if marked else "slate",
+                1 if marked else 0.5,
+            )
     for x in range(192, 430, 26):
         sheet.line(f"M{x} 224v-18q6 -10 10 0", "ink", 4)
 
@@ -349,17 +388,29 @@ def pen_tray(sheet: Sheet, *, colour: str) -> None:
     for y, paint, tip in ((402, "pine", "brass"), (420, "tomato", "steel")):
         sheet.tube(f"M150 {y}L430 {y - 26}", paint, 17)
         sheet.solid(polygon((430, y - 35), (468, y - 29), (430, y - 17)), tip, depth=4, edge=2)
-    tray_ = sheet.solid("M96 424H504Q512 424 508 440L498 460Q492 472 476 472H124Q108 472 102 460L92 440Q88 424 96 424Z", colour, depth=26, edge=9)
+    tray_ = sheet.solid(
+        "M96 424H504Q512 424 508 440L498 460Q492 472 476 472H124Q108 472 102 460L92 440Q88 424 96 424Z",
+        colour,
+        depth=26,
+        edge=9,
+    )
     for y in (438, 452):
         sheet.inside(tray_, f"M80 {y}q200 -8 440 2v2q-240 -8 -440 0z", shaded(colour, 0.35), 0.45)
 
 
 def ruler(sheet: Sheet, *, colour: str) -> None:
     sheet.shadow(300, 452, 210, reach=0.3)
-    body = sheet.solid(polygon((70, 400), (520, 318), (532, 374), (82, 458)), colour, depth=8, edge=7)
+    body = sheet.solid(
+        polygon((70, 400), (520, 318), (532, 374), (82, 458)), colour, depth=8, edge=7
+    )
     for step in range(31):
         x, y = 78 + step * 14.6, 400 - step * 2.66
-        sheet.line(f"M{at(x, y)}l{at(3 if step % 5 else 5)} {at(13 if step % 5 else 25)}", "ink", 2.2, clip=body)
+        sheet.line(
+            f"M{at(x, y)}l{at(3 if step % 5 else 5)} {at(13 if step % 5 else 25)}",
+            "ink",
+            2.2,
+            clip=body,
+        )
     sheet.solid(oval(506, 352, 11, 10), "ink", depth=4, edge=2)
 
 
@@ -370,7 +421,12 @@ def tape_rolls(sheet: Sheet, *, colours: tuple[str, ...]) -> None:
             sheet.shadow(x, 470, r)
         ring = sheet.solid(oval(x, y, r, r), paint, depth=20, edge=8)
         for step in range(10):
-            sheet.inside(ring, oval(x - r + step * r / 4.4, y - r * 0.6 + (step % 3) * r * 0.6, 6, 6), "paper", 0.6)
+            sheet.inside(
+                ring,
+                oval(x - r + step * r / 4.4, y - r * 0.6 + (step % 3) * r * 0.6, 6, 6),
+                "paper",
+                0.6,
+            )
         sheet.fill(oval(x, y, r * 0.56, r * 0.56), "oat")
         sheet.fill(oval(x + 3, y + 3, r * 0.45, r * 0.45), shaded("oat", 0.5))
 
@@ -386,7 +442,11 @@ def week_pad(sheet: Sheet, *, colour: str) -> None:
         sheet.text(day, 172, y + 4, 17, "slate")
         sheet.line(f"M196 {y + 8}H424", "slate", 1.8, opacity=0.45)
     for y, x2 in ((252, 300), (336, 372), (420, 268)):
-        sheet.line(smooth([(204, y), (230, y - 4), (250, y + 3), (x2 - 20, y - 3), (x2, y)], pull=1), "pine", 3)
+        sheet.line(
+            smooth([(204, y), (230, y - 4), (250, y + 3), (x2 - 20, y - 3), (x2, y)], pull=1),
+            "pine",
+            3,
+        )
     sheet.tube("M330 456L474 330", "butter", 15)
 
 
@@ -396,12 +456,22 @@ def robe_hook(sheet: Sheet, *, colour: str, stripe: str) -> None:
     sheet.line("M300 116v26", stripe, 6)
     for side in (-1, 1):
         sheet.solid(
-            polygon((300 + side * 46, 168), (300 + side * 108, 214), (300 + side * 134, 384), (300 + side * 88, 392), (300 + side * 72, 270)),
-            colour, depth=14, edge=6,
+            polygon(
+                (300 + side * 46, 168),
+                (300 + side * 108, 214),
+                (300 + side * 134, 384),
+                (300 + side * 88, 392),
+                (300 + side * 72, 270),
+            ),
+            colour,
+            depth=14,
+            edge=6,
         )
     robe = sheet.solid(
         "M254 158Q300 140 346 158Q392 180 388 236L412 498Q300 514 188 498L212 236Q208 180 254 158Z",
-        colour, depth=32, edge=9,
+        colour,
+        depth=32,
+        edge=9,
     )
     for step in range(24):
         sheet.line(f"M180 {160 + step * 15}H420", shaded(colour, 0.3), 1.3, clip=robe, opacity=0.35)

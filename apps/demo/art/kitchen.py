@@ -30,7 +30,9 @@ def gooseneck_kettle(sheet: Sheet, *, colour: str, grip: str = "walnut") -> None
     sheet.shadow(290, 474, 118)
     sheet.tube("M392 440C470 440 452 330 470 268C474 252 486 246 502 246", colour, 15)
     body = sheet.solid(
-        lathe(290, [(62, 292), (66, 300), (90, 374), (116, 452), (117, 462)], sag=0.12), colour, depth=34
+        lathe(290, [(62, 292), (66, 300), (90, 374), (116, 452), (117, 462)], sag=0.12),
+        colour,
+        depth=34,
     )
     sheet.inside(body, lathe(290, [(118, 438), (118, 446)]), shaded(colour, 0.3), 0.6)
     sheet.tube("M232 310C180 300 150 300 140 330C132 360 136 400 142 428", grip, 21)
@@ -45,9 +47,7 @@ def whistling_kettle(sheet: Sheet, *, colour: str, grip: str = "wood") -> None:
     sheet.tube("M186 300C190 170 404 170 408 300", "steel", 11)
     sheet.tube("M222 224C250 194 342 194 370 224", grip, 22)
     sheet.solid(polygon((396, 350), (470, 286), (490, 312), (410, 404)), colour, depth=12)
-    sheet.solid(
-        polygon((462, 290), (480, 274), (500, 302), (486, 318)), "steel", depth=6, edge=3
-    )
+    sheet.solid(polygon((462, 290), (480, 274), (500, 302), (486, 318)), "steel", depth=6, edge=3)
     body = sheet.solid(
         lathe(295, [(70, 300), (112, 330), (136, 400), (138, 440), (122, 472)], sag=0.1),
         colour,
@@ -226,7 +226,9 @@ def _sun_mark(sheet: Sheet, x: float, y: float, colour: str, size: float = 26) -
         width = size * (0.42 + 0.2 * step)
         top = y - size * 0.62 + step * size * 0.36
         sheet.fill(
-            polygon((x, top), (x + width * 0.62, top + size * 0.5), (x - width * 0.62, top + size * 0.5)),
+            polygon(
+                (x, top), (x + width * 0.62, top + size * 0.5), (x - width * 0.62, top + size * 0.5)
+            ),
             "pine",
         )
 

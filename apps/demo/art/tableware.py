@@ -40,8 +40,12 @@ def mug(
     body = sheet.solid(
         lathe(
             x,
-            [(radius, top), (radius, top + height * 0.5), (radius * 0.93, base - 14),
-             (radius * 0.8, base)],
+            [
+                (radius, top),
+                (radius, top + height * 0.5),
+                (radius * 0.93, base - 14),
+                (radius * 0.8, base),
+            ],
             sag=0.13,
         ),
         colour,
@@ -141,8 +145,12 @@ def bowl(sheet: Sheet, *, colour: str, inner: str = "milk", food: str | None = "
     if food:
         sheet.fill(oval(300, 367, 124, 18), food)
         for x, y, paint in (
-            (262, 362, "plum"), (284, 370, "plum"), (318, 362, "tomato"), (340, 369, "plum"),
-            (300, 359, "tomato"), (236, 368, "plum"),
+            (262, 362, "plum"),
+            (284, 370, "plum"),
+            (318, 362, "tomato"),
+            (340, 369, "plum"),
+            (300, 359, "tomato"),
+            (236, 368, "plum"),
         ):
             sheet.fill(oval(x, y, 11, 8), paint)
             sheet.fill(oval(x - 3, y - 3, 3, 2), "#ffffff", 0.5)
@@ -153,9 +161,7 @@ def plates(sheet: Sheet, *, colour: str, second: str) -> None:
     for index in range(4):
         paint = colour if index % 2 else second
         y = 444 - index * 26
-        sheet.solid(
-            lathe(300, [(172, y), (150, y + 14), (84, y + 26)], sag=0.07), paint, depth=44
-        )
+        sheet.solid(lathe(300, [(172, y), (150, y + 14), (84, y + 26)], sag=0.07), paint, depth=44)
         sheet.fill(oval(300, y, 173, 24), lit(paint, 0.25))
     sheet.fill(oval(300, 369, 124, 15), shaded(colour, 0.13))
     sheet.line(oval(300, 366, 160, 20), second, 3)
@@ -216,9 +222,7 @@ def toast_rack(sheet: Sheet, *, colour: str) -> None:
 def butter_dish(sheet: Sheet, *, colour: str, knob: str = "wood") -> None:
     sheet.shadow(300, 474, 160)
     sheet.solid(box(128, 436, 344, 36, 16), colour, depth=40, edge=9)
-    sheet.solid(
-        "M170 436V366Q170 326 214 326H386Q430 326 430 366V436Z", colour, depth=46, edge=12
-    )
+    sheet.solid("M170 436V366Q170 326 214 326H386Q430 326 430 366V436Z", colour, depth=46, edge=12)
     sheet.line("M190 424H410", shaded(colour, 0.4), 2.5, opacity=0.4)
     sheet.solid(oval(300, 308, 25, 21), knob, depth=12, edge=5)
 
@@ -259,8 +263,12 @@ def napkin_rings(sheet: Sheet, *, colour: str, cloth: str) -> None:
         sheet.shadow(x, y, 150, reach=0.4)
         sheet.solid(
             polygon(
-                (x - 150, y - 70), (x - 20, y - 42), (x + 140, y - 84), (x + 152, y - 8),
-                (x - 14, y - 18), (x - 142, y + 2),
+                (x - 150, y - 70),
+                (x - 20, y - 42),
+                (x + 140, y - 84),
+                (x + 152, y - 8),
+                (x - 14, y - 18),
+                (x - 142, y + 2),
             ),
             paint,
             depth=18,

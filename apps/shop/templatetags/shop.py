@@ -29,7 +29,7 @@ def get(mapping: dict, key: object) -> object:
 
 
 @register.inclusion_tag("shop/parts/field.html")
-def field(bound, width: str = "", help: str = "") -> dict:  # noqa: A002  (reads well in templates)
+def field(bound, width: str = "", help: str = "") -> dict:
     """A labelled form field with its error beside it."""
     widget = bound.field.widget
     invalid = bool(bound.errors)

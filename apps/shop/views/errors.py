@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from storefront import problems
+from storefront.rate_limits import LimitReached
 
 
 @dataclass(frozen=True)
@@ -127,3 +128,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_page(request, 403)
+
+
+def too_many(request: HttpRequest, reached: LimitReached) -> HttpResponse:
+    """The page for a reached limit; its headers are added by `limited`."""
+    return error_page(request, 429, retry_after=reached.retry_after)
