@@ -174,10 +174,11 @@ def reopen(cart_id: UUID, *, user: Shopper | None = None, token: str | None = No
     """The open cart, with the lines of the ordered one in it again. Safe to repeat.
 
     For the shopper whose order was cancelled; whether it was is for the caller to know. A guest's
-    cart was never closed. Raises `CartNotFound`, `CartsUnavailable`.
+    cart was never closed: it is her open one, unless she has signed in since. Raises
+    `CartNotFound`, `CartsUnavailable`.
     """
     cart = find(cart_id, user=user, token=token)
-    if cart.open or user is None:
+    if user is None or user.pk is None or (cart.open and cart.owner_id == user.pk):
         return cart
     return _bring(cart, user)
 

@@ -103,6 +103,16 @@ def test_a_guests_cart_stays_when_it_is_ordered(mug):
     assert carts.reopen(cart.id, token=cart.token) == cart
 
 
+def test_who_signed_in_after_ordering_as_a_guest_gets_the_lines_back(mug):
+    ordered = carts.add(carts.create_guest(), mug)
+    alice = make_alice()
+
+    back = carts.reopen(ordered.id, token=ordered.token, user=alice)
+
+    assert back == carts.of_user(alice)
+    assert back.lines == ordered.lines
+
+
 @pytest.fixture
 def a_closed_port(settings):
     with socket.socket() as taken:
