@@ -13,7 +13,7 @@ from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 
 from storefront import embedded
-from storefront.stack.programs import Ports
+from storefront.stack.programs import DEMO_LOGINS, Ports
 from storefront.stack.running import Stack, StackError, running_pid
 
 SHOP = "shop"
@@ -29,6 +29,8 @@ class Terminal:
         self._lock = threading.Lock()
 
     def hear(self, name: str, line: str) -> None:
+        if not line.strip() and name != SHOP:
+            return
         with self._lock:
             if name not in self._colour_of:
                 self._colour_of[name] = next(self._colours)
@@ -95,8 +97,11 @@ def _welcome(stack: Stack) -> list[str]:
     ]
     if "sandbox" in stack.names:
         lines.append(f"  sandbox gateway  {stack.sandbox_url}")
-    lines += [f"  logs             {stack.home / 'logs'}", ""]
-    return lines
+    lines.append(f"  logs             {stack.home / 'logs'}")
+    logins = (stack.home / DEMO_LOGINS).read_text().splitlines()
+    if logins:
+        lines += ["Demo logins:", *(f"  {login}" for login in logins)]
+    return [*lines, "Ctrl-C stops it.", ""]
 
 
 def stop() -> int:

@@ -9,7 +9,7 @@ to do: the second start has next to nothing.
 import os
 import sys
 
-REFUSED = 3  # exit code: the last line says all there is to say
+from storefront.stack.programs import DEMO_LOGINS, PREPARATION_REFUSED
 
 
 def prepare(*, seed: bool) -> None:
@@ -30,6 +30,7 @@ def prepare(*, seed: bool) -> None:
         _say("filling the shelves of the demo shop")
         call_command("seed_demo")
     _register_webhook_endpoint()
+    _note_demo_logins()
 
 
 def _tables_are_current() -> bool:
@@ -52,6 +53,19 @@ def _register_webhook_endpoint() -> None:
     ensure_webhook_endpoint()
 
 
+def _note_demo_logins() -> None:
+    """Leave the logins for the supervisor to show; it does not load Django for that."""
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+
+    from apps.demo.seeding import LOGINS
+
+    emails = get_user_model().objects.values_list("email", flat=True)
+    known = set(emails.filter(email__in=[login.email for login in LOGINS]))
+    lines = [f"{x.role:9} {x.email:30} {x.password}" for x in LOGINS if x.email in known]
+    (settings.STOREFRONT_HOME / DEMO_LOGINS).write_text("\n".join(lines))
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -60,16 +74,15 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.db import OperationalError
-    from psycopg_pool import PoolTimeout
 
     try:
         prepare(seed="--seed" in sys.argv)
     except ImproperlyConfigured as error:
         _say(str(error))
-        return REFUSED
-    except (OperationalError, PoolTimeout) as error:
+        return PREPARATION_REFUSED
+    except OperationalError as error:
         _say(f"PostgreSQL: {' '.join(str(error).split())}")
-        return REFUSED
+        return PREPARATION_REFUSED
     return 0
 
 

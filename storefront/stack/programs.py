@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+# Between preparation.py and whoever runs it.
+PREPARATION_REFUSED = 3  # exit code: the last line says all there is to say
+DEMO_LOGINS = "demo-logins.txt"  # in the home
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
@@ -49,7 +53,7 @@ def granian(interface: str, application: str, port: int, *options: str) -> tuple
     server = (sys.executable, "-m", "granian", "--interface", interface, "--port", str(port))
     # One crashed worker is replaced by its parent; the parent's own death is the keeper's matter.
     respawn = ("--respawn-failed-workers", "--respawn-interval", "1")
-    return (*server, *respawn, "--no-access-log", "--log-level", "warning", *options, application)
+    return (*server, *respawn, "--no-access-log", "--log-level", "error", *options, application)
 
 
 def celery(*arguments: str) -> tuple[str, ...]:

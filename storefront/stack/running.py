@@ -24,13 +24,13 @@ from typing import IO, Self
 
 from storefront import embedded
 from storefront.stack.keeper import Keeper
-from storefront.stack.preparation import REFUSED
-from storefront.stack.programs import Ports, Program, programs
+from storefront.stack.programs import PREPARATION_REFUSED, Ports, Program, programs
 
 Hear = Callable[[str, str], None]
 # In the environment of every process of a stack: how a successor knows what was left behind.
 MARK = "STOREFRONT_STACK"
 LAST_LINES = 8
+READY_PATIENCE = timedelta(seconds=90)
 HOPELESS = 3  # deaths during a start, after which waiting is pointless
 
 
@@ -67,6 +67,8 @@ class Stack:
             "SANDBOX_PORT": str(self.ports.sandbox),
             "DJANGO_SETTINGS_MODULE": "storefront.settings",
             "PYTHONUNBUFFERED": "1",
+            # In a container everybody is root; eight lines of Celery's warning say nothing new.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
             MARK: str(self.home),
         }
         self.environment = {"DEBUG": "1"} | os.environ | (env or {}) | own
@@ -153,11 +155,16 @@ class Stack:
             self._keepers["sandbox"].start()  # the webhook endpoint is registered with it
             self._await_all(lambda: self._closed_port("sandbox"), timedelta(seconds=30))
         self._prepare()
-        self._say("starting " + ", ".join(self.names))
-        for keeper in self._keepers.values():
-            keeper.start()
+        # Shoppers first: all at once they would take each other's processor, and the pages wait.
+        for group in (self._with_port(), self.names):
+            waiting = [name for name in group if self._keepers[name].pid is None]
+            if waiting:
+                self._say(f"starting {', '.join(waiting)}")
+            for name in waiting:
+                self._keepers[name].start()
+            self._await_all(self._not_ready, READY_PATIENCE)
 
-    def wait_ready(self, timeout: timedelta = timedelta(seconds=90)) -> None:
+    def wait_ready(self, timeout: timedelta = READY_PATIENCE) -> None:
         """Until /readyz answers 200 and every port is open; StackError says what is not."""
         self._await_all(self._not_ready, timeout)
 
@@ -268,7 +275,7 @@ class Stack:
         if process.returncode != 0:
             why = last or "the database could not be prepared"
             raise StackError(
-                why if process.returncode == REFUSED else f"{why} (all of it in {path})"
+                why if process.returncode == PREPARATION_REFUSED else f"{why} (all of it in {path})"
             )
 
     def _await_all(self, trouble: Callable[[], str], timeout: timedelta) -> None:
@@ -282,6 +289,9 @@ class Stack:
             if time.monotonic() > deadline:
                 raise StackError(f"not ready after {timeout.seconds} s: {waiting_for}")
             time.sleep(0.1)
+
+    def _with_port(self) -> list[str]:
+        return [name for name, keeper in self._keepers.items() if keeper.program.port is not None]
 
     def _not_ready(self) -> str:
         closed = next(filter(None, map(self._closed_port, self._keepers)), "")
