@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import extend_schema
@@ -59,8 +60,10 @@ class OrderStatus(OrderEndpoint):
         order = self.order(request, order_id)
         etag = payloads.etag(order)
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-        if (unchanged := get_conditional_response(request._request, etag=etag)) is not None:
-            unchanged["Cache-Control"] = headers["Cache-Control"]
+        unchanged = get_conditional_response(
+            request._request, etag=etag, response=HttpResponse(headers=headers)
+        )
+        if unchanged.status_code != 200:
             return unchanged
         return Response(payloads.status(order), headers=headers)
 
