@@ -31,7 +31,7 @@ Hear = Callable[[str, str], None]
 MARK = "STOREFRONT_STACK"
 LAST_LINES = 8
 READY_PATIENCE = timedelta(seconds=90)
-HOPELESS = 3  # deaths during a start, after which waiting is pointless
+HOPELESS = 3  # deaths during one wait, after which waiting is pointless
 
 
 class StackError(RuntimeError):
@@ -281,9 +281,10 @@ class Stack:
     def _await_all(self, trouble: Callable[[], str], timeout: timedelta) -> None:
         """Wait until `trouble` is empty, but not for a process that dies again and again."""
         deadline = time.monotonic() + timeout.total_seconds()
+        earlier = {name: keeper.deaths for name, keeper in self._keepers.items()}
         while waiting_for := trouble():
             for name, keeper in self._keepers.items():
-                if keeper.deaths >= HOPELESS:
+                if keeper.deaths - earlier[name] >= HOPELESS:
                     why = _gist(self.last_lines(name))
                     raise StackError(f"{name} does not stay up: {why} (log: {keeper.log})")
             if time.monotonic() > deadline:

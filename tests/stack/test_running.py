@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
+
+
+def came_back(stack: Stack, name: str, before: int) -> bool:
+    try:
+        return stack.pid(name) != before
+    except StackError:
+        return False
 
 
 def marked(home: Path) -> list[int]:
@@ -145,7 +153,7 @@ def test_a_killed_process_comes_back_on_its_port(small_stack) -> None:
     with small_stack() as stack:
         before = stack.pid("sandbox")
         stack.kill("sandbox")
-        until(lambda: stack._keepers["sandbox"].pid not in (None, before))
+        until(lambda: came_back(stack, "sandbox", before))
         stack.wait_ready()
 
 
@@ -218,7 +226,7 @@ def test_the_whole_shop_survives_the_death_of_each_process(live_stack: Stack) ->
     for name in live_stack.names:
         before = live_stack.pid(name)
         live_stack.kill(name)
-        until(lambda name=name, before=before: live_stack._keepers[name].pid not in (None, before))
+        until(partial(came_back, live_stack, name, before))
     live_stack.wait_ready()
     with urllib.request.urlopen(f"{live_stack.url}/healthz", timeout=5) as answer:
         assert answer.status == 200
