@@ -64,6 +64,15 @@ class Endpoint(APIView):
             for limit in self.user_limits:
                 rate_limits.count(limit, request.user.pk)
 
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        if self.authentication_classes and "Cache-Control" not in finished.headers:
+            # Carts and orders are somebody's; no cache on the way may keep them for the next one.
+            finished["Cache-Control"] = "no-store"
+        return finished
+
     @property
     def client_address(self) -> str:
         return rate_limits.client_address(self.request.META)
