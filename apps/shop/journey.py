@@ -28,16 +28,16 @@ class Place:
 PLACES: dict[str, Place] = {
     S.PENDING: Place("We have your order.", (DONE, NOW, TODO, TODO, TODO)),
     S.REQUIRES_ACTION: Place("Your bank has a question.", (DONE, NOW, TODO, TODO, TODO), " low"),
-    S.PAYMENT_AUTHORIZED: Place("Your payment is approved.", (DONE, DONE, NOW, TODO, TODO)),
+    S.PAYMENT_AUTHORIZED: Place("Approved.", (DONE, DONE, NOW, TODO, TODO)),
     S.PAYMENT_FAILED: Place(
-        "The payment did not go through.", (DONE, FAILED, TODO, TODO, TODO), " bad"
+        "No luck with the card.", (DONE, FAILED, TODO, TODO, TODO), " bad"
     ),
-    S.CONFIRMED: Place("Paid, and being packed.", (DONE, DONE, NOW, TODO, TODO), " good"),
-    S.SHIPPED: Place("It is on its way.", (DONE, DONE, DONE, NOW, TODO), " good"),
+    S.CONFIRMED: Place("We are packing.", (DONE, DONE, NOW, TODO, TODO), " good"),
+    S.SHIPPED: Place("Out of the door.", (DONE, DONE, DONE, NOW, TODO), " good"),
     S.DELIVERED: Place("It has arrived.", (DONE, DONE, DONE, DONE, DONE), " good"),
     S.RETURN_INITIATED: Place("A return is on its way.", (DONE, DONE, DONE, DONE, DONE)),
     S.RETURNED: Place("Returned, with thanks.", (DONE, DONE, DONE, DONE, DONE)),
-    S.CANCELLED: Place("This order was called off.", (DONE, FAILED, TODO, TODO, TODO), " bad"),
+    S.CANCELLED: Place("Called off.", (DONE, FAILED, TODO, TODO, TODO), " bad"),
 }
 SHORT: dict[str, str] = {
     S.PENDING: "received",

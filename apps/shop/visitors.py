@@ -14,7 +14,14 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from apps.cart import carts
-from apps.cart.carts import CartNotFound, CartsUnavailable, CartView
+from apps.cart.carts import (
+    CartNotFound,
+    CartsUnavailable,
+    CartView,
+    InsufficientStock,
+    TooManyLines,
+    UnknownSku,
+)
 
 ORDERS_KEPT = 20
 
@@ -68,6 +75,22 @@ def forget_cart(request: HttpRequest) -> None:
     """It was ordered, expired, or merged; the cart itself is not touched."""
     for name in ("cart", "count"):
         request.session.pop(name, None)
+
+
+def bring_back(request: HttpRequest, cart: CartView) -> None:
+    """Make `cart`, a cancelled order's, the visitor's again. Raises CartsUnavailable.
+
+    A guest who has begun another cart meanwhile keeps that one, with these things beside it.
+    """
+    current = cart_of(request)
+    if current is None or not current.lines or current.id == cart.id:
+        remember_cart(request, cart)
+        return
+    for line in cart.lines:
+        if current.quantity_of(line.sku) < line.quantity:
+            with suppress(InsufficientStock, UnknownSku, TooManyLines):
+                current = carts.set_line(current, line.sku, line.quantity)
+    remember_cart(request, current)
 
 
 def merge_on_login(request: HttpRequest) -> None:

@@ -43,8 +43,8 @@ def mug(
             [
                 (radius, top),
                 (radius, top + height * 0.5),
-                (radius * 0.93, base - 14),
-                (radius * 0.8, base),
+                (radius * 0.96, base - height * 0.13),
+                (radius * 0.84, base),
             ],
             sag=0.13,
         ),

@@ -57,7 +57,8 @@ ITEMS = (
         were.""",
         ("Bent plywood, walnut face", "50 × 34 cm"),
         Pose("tray", {"colour": "walnut"}), "50 cm", "6 cm",
-        stock=2, featured=True,
+        stock=2,
+
     ),
     Item(
         "PLT", "four-plates", "Four Plates", 6400, 2100,

@@ -35,7 +35,7 @@ ITEMS = (
         ("Pilea in a glazed pot with saucer", "Bright, no direct sun"),
         Pose("plant_pot", {"colour": "butter", "plant": "pilea", "leaves": "moss"}), "26 cm", "30 cm",
         {"Pot": (Choice("Butter"), Choice("Milk", {"colour": "milk"}), Choice("Clay", {"colour": "clay"}))},
-        stock=2,
+        scarce={"Butter": 2, "Milk": 0, "Clay": 0},
     ),
     Item(
         "CAN", "indoor-watering-can", "Indoor Watering Can", 4900, 640,
@@ -51,7 +51,7 @@ ITEMS = (
         """Thyme, sage and mint in one crate. Cut from the top; they take it as encouragement.""",
         ("Pine box with liner, three young plants", "48 × 14 cm", "Full sun, daily thoughts"),
         Pose("herb_box", {"colour": "wood"}), "48 cm", "14 cm",
-        stock=17,
+        stock=3,
     ),
     Item(
         "MST", "brass-mister", "Brass Mister", 2700, 360,

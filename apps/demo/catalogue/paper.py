@@ -36,7 +36,7 @@ ITEMS = (
         ("Thirteen cards, wire-bound stand",),
         Pose("desk_calendar", {"colour": "pine"}), "18 cm", "15 cm",
         {"Colour": (Choice("Pine"), Choice("Tomato", {"colour": "tomato"}))},
-        was=2200, stock=2,
+        was=2200, stock=1,
     ),
     Item(
         "PEN", "pen-tray", "Pen Tray", 3800, 420,

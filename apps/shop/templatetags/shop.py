@@ -42,6 +42,8 @@ def field(bound, width: str = "", help: str = "") -> dict:
     return {
         "bound": bound,
         "control": bound.as_widget(attrs={**widget.attrs, **attrs}),
+        # What one country asks for and another does not is said by the error, not promised here.
+        "optional": not bound.field.required and bound.name not in ("region", "postal_code"),
         "width": width,
         "help": help or bound.help_text,
         "is_check": getattr(widget, "input_type", "") == "checkbox",

@@ -342,8 +342,6 @@ def _page(
     codes = [shown.code for shown in methods]
     if method not in codes:
         method = codes[0] if codes else ""
-        if not form.is_bound:
-            form.initial["shipping_method"] = method
     book: list[Address] = []
     if request.user.is_authenticated:
         book = addresses.list_addresses(request.user)
@@ -355,6 +353,7 @@ def _page(
             "key": key,
             "notice": notice,
             "methods": methods,
+            "chosen_method": method,
             "country_name": countries.names().get(country, ""),
             "quote": _quote(
                 request, cart, country=country, region=region, method=method, email=email

@@ -28,6 +28,8 @@ from storefront.rate_limits import LimitReached, by_address, by_user, limited
 
 WRITES = ((rate_limits.WRITES_OF_ADDRESS, by_address), (rate_limits.WRITES_OF_USER, by_user))
 
+CARRIERS = {"local": "our own van"}
+
 
 def find_order(request: HttpRequest, order_id: UUID) -> tuple[Order, str]:
     """The order and the token it was opened by ("" for its owner).
@@ -53,6 +55,9 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
         found, token = find_order(request, order_id)
     except LimitReached as reached:
         return too_many(request, reached)
+    if "payment_intent" in request.GET:
+        # Back from 3-D Secure: the gateway's parameters hold a secret, so the address drops them.
+        return redirect(_address(request, found, token))
     return _page(request, found, token)
 
 
@@ -86,7 +91,7 @@ def order_again(request: HttpRequest, order_id: UUID) -> HttpResponse:
             user=request.user if request.user.is_authenticated else None,
             token=own.cart_token if own else None,
         )
-        visitors.remember_cart(request, cart)
+        visitors.bring_back(request, cart)
     except LimitReached as reached:
         return too_many(request, reached)
     except CartsUnavailable:
@@ -163,6 +168,7 @@ def _page(
     last = moves[-1]
     action = last["next_action"] or {}
     base_url = f"{request.scheme}://{request.get_host()}"
+    shipment = Shipment.objects.filter(order_id=found.pk).exclude(state="cancelled").first()
     context: dict[str, Any] = {
         "order": found,
         "token": token,
@@ -189,7 +195,8 @@ def _page(
         "return_error": errors.get("", ""),
         "reason": reason,
         "reason_error": errors.get("reason", ""),
-        "shipment": Shipment.objects.filter(order_id=found.pk).exclude(state="cancelled").first(),
+        "shipment": shipment,
+        "carrier": CARRIERS.get(shipment.carrier, shipment.carrier) if shipment else "",
         "address_lines": _address_lines(found.shipping_address),
         "websocket_url": f"{payloads.live_url(base_url)}/ws/orders/{found.pk}/",
         "status_url": f"/api/v1/orders/{found.pk}/status/",
