@@ -54,7 +54,9 @@ class Api:
 
     def checkout(self, body: dict[str, Any], *, key: str | None = None, **headers: str):
         key = uuid.uuid4().hex if key is None else key
-        return self.post("/checkouts/", body, **({"Idempotency-Key": key} if key else {}), **headers)
+        return self.post(
+            "/checkouts/", body, **({"Idempotency-Key": key} if key else {}), **headers
+        )
 
     def new_cart(self) -> dict[str, Any]:
         made = self.post("/carts/")
@@ -70,9 +72,7 @@ class Api:
             method, path, headers, data=json.dumps(body), content_type="application/json"
         )
 
-    def _send(
-        self, method: str, path: str, headers: dict[str, str], **more: Any
-    ) -> HttpResponse:
+    def _send(self, method: str, path: str, headers: dict[str, str], **more: Any) -> HttpResponse:
         address = path if path.startswith(("/api", "http")) else V1 + path
         sent = {name.replace("_", "-"): text for name, text in headers.items()}
         return getattr(self._client, method)(address, headers=self.headers | sent, **more)
@@ -148,5 +148,3 @@ def problem(response: HttpResponse, status: int, code: str) -> dict[str, Any]:
     assert document["status"] == status
     assert {"type", "title", "detail"} <= document.keys()
     return document
-
-

@@ -118,7 +118,8 @@ def test_garbage_is_no_refresh_token(api, refresh):
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer x", "Bearer a.b.c", "Bearer", "Bearer a b", "Bearer eyJhbGciOiJub25lIn0.e30."]
+    "header",
+    ["Bearer x", "Bearer a.b.c", "Bearer", "Bearer a b", "Bearer eyJhbGciOiJub25lIn0.e30."],
 )
 def test_bad_bearer_is_a_401(api, header):
     answer = api.get("/me/", Authorization=header)
@@ -193,7 +194,11 @@ def test_address_book(mine):
     assert mine.get(path).json()["is_default"] is False
 
     changed = mine.patch(path, {"line2": "Flat 3", "is_default": True}).json()
-    assert (changed["line2"], changed["city"], changed["is_default"]) == ("Flat 3", "Portland", True)
+    assert (changed["line2"], changed["city"], changed["is_default"]) == (
+        "Flat 3",
+        "Portland",
+        True,
+    )
     replaced = mine.put(path, {**ADDRESS, "line2": None}).json()
     assert replaced["line2"] == ""
 

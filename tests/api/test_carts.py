@@ -106,9 +106,9 @@ def test_more_than_available_is_told_how_many(shopper, cart, mug):
 
 
 def test_sold_out_is_told(shopper, cart):
-    assert problem(put(shopper, cart, sold_out_mug(), 1), 409, "insufficient_stock")[
-        "available"
-    ] == 0
+    assert (
+        problem(put(shopper, cart, sold_out_mug(), 1), 409, "insufficient_stock")["available"] == 0
+    )
 
 
 def test_unknown_sku_is_not_found(shopper, cart):
@@ -125,9 +125,7 @@ def test_sku_with_a_slash(shopper, cart):
     assert answer.json()["lines"][0]["sku"] == odd.sku
 
 
-@pytest.mark.parametrize(
-    "quantity", [-1, 1.5, 2**31, 2**63, "1e9", "2", True, None, [], 1000]
-)
+@pytest.mark.parametrize("quantity", [-1, 1.5, 2**31, 2**63, "1e9", "2", True, None, [], 1000])
 def test_quantity_is_a_whole_number(shopper, cart, mug, quantity):
     answer = put(shopper, cart, mug, quantity)
 

@@ -266,8 +266,15 @@ def test_goods_still_on_their_way_cannot_come_back(guest, order):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"quantity": 0}, {"quantity": -1}, {"quantity": True}, {"sku": "KETTLE"},
-                {"reason": ""}, {"reason": "x" * 501}]
+    "changes",
+    [
+        {"quantity": 0},
+        {"quantity": -1},
+        {"quantity": True},
+        {"sku": "KETTLE"},
+        {"reason": ""},
+        {"reason": "x" * 501},
+    ],
 )
 def test_return_is_checked(guest, delivered, changes):
     problem(send_back(guest, delivered, **changes), 400, "invalid")
