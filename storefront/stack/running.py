@@ -314,7 +314,10 @@ class Stack:
             return f"web: {error}"
         finally:
             connection.close()
-        return "" if answer.status == 200 else f"/readyz answers {answer.status} {body[:300]}"
+        if answer.status == 200:
+            return ""
+        told = body[:300] if answer.status == 503 else _gist(self.last_lines("web"))
+        return f"/readyz answers {answer.status}: {told}"
 
 
 @contextlib.contextmanager
