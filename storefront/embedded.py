@@ -437,7 +437,7 @@ def _start_postgres(home: Path, *, say: Say) -> None:
     path = _log_file(home, "postgres")
     with path.open("ab") as file:
         since = file.tell()
-        argv = [binaries / "pg_ctl", "start", "-w", "-s", "-D", data]
+        argv: list[str | Path] = [binaries / "pg_ctl", "start", "-w", "-s", "-D", data]
         argv += ["-t", str(START_PATIENCE.seconds)]
         status = account.run(argv, binaries / "pg_ctl", data / "base", stdout=file)
     if status != 0:
@@ -471,7 +471,8 @@ def _initialise(home: Path, making: Path, account: Account, binaries: Path) -> N
     account.give(making)
     path = _log_file(home, "initdb")
     with path.open("wb") as file:
-        argv = [binaries / "initdb", "--pgdata", making, "--username", ROLE, "--auth", "trust"]
+        argv: list[str | Path] = [binaries / "initdb", "--pgdata", making, "--username", ROLE]
+        argv += ["--auth", "trust"]
         argv += ["--encoding", "UTF8", "--locale", "C", "--no-instructions"]
         # The same order of names and the same upper case on every machine, and no libc or ICU
         # upgrade that silently breaks an index.

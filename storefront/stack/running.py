@@ -71,7 +71,7 @@ class Stack:
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
             MARK: str(self.home),
         }
-        self.environment = {"DEBUG": "1"} | os.environ | (env or {}) | own
+        self.environment: dict[str, str] = {"DEBUG": "1"} | os.environ | dict(env or {}) | own
         table = programs(
             ports=self.ports,
             home=self.home,
