@@ -29,9 +29,7 @@ PLACES: dict[str, Place] = {
     S.PENDING: Place("We have your order.", (DONE, NOW, TODO, TODO, TODO)),
     S.REQUIRES_ACTION: Place("Your bank has a question.", (DONE, NOW, TODO, TODO, TODO), " low"),
     S.PAYMENT_AUTHORIZED: Place("Approved.", (DONE, DONE, NOW, TODO, TODO)),
-    S.PAYMENT_FAILED: Place(
-        "No luck with the card.", (DONE, FAILED, TODO, TODO, TODO), " bad"
-    ),
+    S.PAYMENT_FAILED: Place("No luck with the card.", (DONE, FAILED, TODO, TODO, TODO), " bad"),
     S.CONFIRMED: Place("We are packing.", (DONE, DONE, NOW, TODO, TODO), " good"),
     S.SHIPPED: Place("Out of the door.", (DONE, DONE, DONE, NOW, TODO), " good"),
     S.DELIVERED: Place("It has arrived.", (DONE, DONE, DONE, DONE, DONE), " good"),

@@ -4,7 +4,8 @@ const root = document.documentElement;
 root.classList.add("script");
 
 // An error came back: start reading there.
-const first = document.querySelector("[data-focus]");
+const first =
+  document.querySelector("[data-focus]") || document.querySelector("main [aria-invalid=true]");
 if (first) first.focus({ preventScroll: false });
 
 // A select or quantity that sends its form when it changes.

@@ -1,10 +1,10 @@
 """Sheet, paint and light: the drawing table of the catalogue.
 
-A sheet is a 600 × 600 square. Light falls from the upper left, as from a window at breakfast, so every
-solid has a lit edge on its left and a shade on its right. `Sheet.solid` makes all three tones from one
-silhouette and one paint; nothing else in the drawings knows about shading.
+A sheet is a 600 × 600 square. Light falls from the upper left, as from a window at breakfast, so
+every solid has a lit edge on its left and a shade on its right. `Sheet.solid` makes all three tones
+from one silhouette and one paint; nothing else in the drawings knows about shading.
 
-Two styles share the drawings: ``painted`` (the catalogue picture) and ``line`` (the measured drawing,
+Two styles share the drawings: `painted` (the catalogue picture) and `line` (the measured drawing,
 where paint becomes paper and the outline carries the shape).
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 Style = Literal["painted", "line"]
@@ -101,8 +102,8 @@ def smooth(points: list[Point], *, closed: bool = False, pull: float = 0.5) -> s
 def lathe(cx: float, profile: list[Point], *, sag: float = 0.16, pull: float = 0.8) -> str:
     """The silhouette of something turned on a wheel.
 
-    `profile` runs from top to bottom as (radius, y). The top is closed flat (a rim is drawn over it);
-    the bottom bulges by `sag` times its radius, as a circle seen slightly from above does.
+    `profile` runs from top to bottom as (radius, y). The top is closed flat (a rim is drawn over
+    it); the bottom bulges by `sag` times its radius, as a circle seen slightly from above does.
     """
     right = smooth([(cx + radius, y) for radius, y in profile], pull=pull)
     left = smooth([(cx - radius, y) for radius, y in reversed(profile)], pull=pull)
@@ -174,10 +175,7 @@ def outline_points(path: str) -> Iterator[Point]:
 def _on_curve(points: list[Point], t: float) -> Point:
     """De Casteljau."""
     while len(points) > 1:
-        points = [
-            (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
-            for a, b in zip(points, points[1:], strict=False)
-        ]
+        points = [(a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t) for a, b in pairwise(points)]
     return points[0]
 
 
@@ -310,7 +308,8 @@ class Sheet:
         safe = words.replace("&", "&amp;").replace("<", "&lt;")
         self.raw(
             f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" fill="{tint}"'
-            f' font-family="Georgia, \'DejaVu Serif\', serif" text-anchor="middle"{gap}>{safe}</text>'
+            f' font-family="Georgia, \'DejaVu Serif\', serif" text-anchor="middle"{gap}>'
+            f"{safe}</text>"
         )
 
     def shadow(self, cx: float, y: float, rx: float, *, reach: float = 1.0) -> None:

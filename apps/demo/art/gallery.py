@@ -49,14 +49,39 @@ DRAWINGS: dict[str, Drawing] = {
 HANGING = frozenset({"hanging_towels", "apron", "robe_hook", "hanging_planter"})
 # Wide things that would leave the sheet at the usual size.
 WIDE = frozenset(
-    {"ruler", "bread_board", "tray", "herb_box", "plates", "draped_blanket", "pen_tray", "slippers",
-     "letter_set", "napkin_rings", "hanging_planter", "lantern", "mushroom_lamp", "tapers"}
-)  # fmt: skip
+    {
+        "ruler",
+        "bread_board",
+        "tray",
+        "herb_box",
+        "plates",
+        "draped_blanket",
+        "pen_tray",
+        "slippers",
+        "letter_set",
+        "napkin_rings",
+        "hanging_planter",
+        "lantern",
+        "mushroom_lamp",
+        "tapers",
+    }
+)
 # Too wide or too tall to stand in the background of another thing's picture.
 SPRAWLING = frozenset(
-    {"ruler", "bread_board", "tray", "draped_blanket", "slippers", "napkin_rings", "pen_tray",
-     "scoop", "reading_lamp", "matchbox", "tape_rolls"}
-)  # fmt: skip
+    {
+        "ruler",
+        "bread_board",
+        "tray",
+        "draped_blanket",
+        "slippers",
+        "napkin_rings",
+        "pen_tray",
+        "scoop",
+        "reading_lamp",
+        "matchbox",
+        "tape_rolls",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -174,7 +199,8 @@ def placeholder() -> str:
     sheet.inside(clip, "M150 306h300v12h-300z", "#8d6f45", 0.25)
     sheet.line("M300 306V486M150 396H450", "pine", 7)
     sheet.line(
-        "M300 306C262 262 214 268 236 296C250 308 282 308 300 306C338 262 386 268 364 296C350 308 318 308 300 306",
+        "M300 306C262 262 214 268 236 296C250 308 282 308 300 306"
+        "C338 262 386 268 364 296C350 308 318 308 300 306",
         "pine",
         7,
     )

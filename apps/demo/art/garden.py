@@ -251,7 +251,8 @@ def dibber_set(sheet: Sheet, *, colour: str) -> None:
         sheet.tube(f"M{x} 270V320", "brass", 12)
         if x < 300:
             sheet.solid(
-                f"M{x - 40} 330Q{x} 312 {x + 40} 330C{x + 46} 400 {x + 22} 450 {x} 472C{x - 22} 450 {x - 46} 400 {x - 40} 330Z",
+                f"M{x - 40} 330Q{x} 312 {x + 40} 330C{x + 46} 400 {x + 22} 450 {x} 472"
+                f"C{x - 22} 450 {x - 46} 400 {x - 40} 330Z",
                 "steel",
                 depth=16,
                 edge=8,

@@ -6,8 +6,12 @@ right of the middle.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from apps.demo.art import garden, kitchen, tableware
 from apps.demo.art.canvas import Sheet, at, polygon
+
+Drawing = Callable[..., None]
 
 
 def _pine(sheet: Sheet, x: float, base: float, height: float, colour: str) -> None:
@@ -66,19 +70,20 @@ def windowsill() -> str:
         out(f'<rect x="{x}" width="{width}" height="748" fill="#f7f1e4"/>')
         out(f'<rect x="{x + width - 7}" width="7" height="748" fill="#c9c9bd"/>')
     out(
-        '<rect x="680" y="296" width="898" height="18" fill="#f7f1e4"/><rect x="680" y="308" width="898" height="6" fill="#c9c9bd"/>'
+        '<rect x="680" y="296" width="898" height="18" fill="#f7f1e4"/>'
+        '<rect x="680" y="308" width="898" height="6" fill="#c9c9bd"/>'
     )
     # Sill and its front edge, with the sun lying on it.
     out(
-        '<rect y="736" width="1600" height="92" fill="#efe2c6"/><rect y="828" width="1600" height="72" fill="#d6c3a0"/><rect y="828" width="1600" height="8" fill="#c0ab84"/>'
+        '<rect y="736" width="1600" height="92" fill="#efe2c6"/>'
+        '<rect y="828" width="1600" height="72" fill="#d6c3a0"/>'
+        '<rect y="828" width="1600" height="8" fill="#c0ab84"/>'
     )
     sheet.fill(polygon((760, 740), (1090, 740), (900, 828), (500, 828)), "#fff6d8", 0.7)
     sheet.fill(polygon((1160, 740), (1500, 740), (1390, 828), (980, 828)), "#fff6d8", 0.7)
 
-    def stand(x: float, base: float, zoom: float, draw, **params) -> None:
-        out(
-            f'<g transform="translate({at(x - 300 * zoom)} {at(base - 472 * zoom)}) scale({zoom:g})">'
-        )
+    def stand(x: float, base: float, zoom: float, draw: Drawing, **params: str | bool) -> None:
+        out(f'<g transform="translate({at(x - 300 * zoom, base - 472 * zoom)}) scale({zoom:g})">')
         draw(sheet, **params)
         out("</g>")
 

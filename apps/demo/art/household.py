@@ -10,7 +10,8 @@ FLAME = "#ffd979"
 def _fold(sheet: Sheet, x: float, y: float, width: float, height: float, colour: str) -> str:
     """One folded layer: round at its left fold, open at its right."""
     return sheet.solid(
-        f"M{at(x + height / 2, y)}H{at(x + width)}Q{at(x + width + 7, y + height / 2, x + width, y + height)}"
+        f"M{at(x + height / 2, y)}H{at(x + width)}"
+        f"Q{at(x + width + 7, y + height / 2, x + width, y + height)}"
         f"H{at(x + height / 2)}A{at(height / 2, height / 2)} 0 0 1 {at(x + height / 2, y)}Z",
         colour,
         depth=18,
@@ -35,11 +36,11 @@ def folded_stack(
         y = 470 - (index + 1) * thick + index * 2
         wobble = (0, 5, -3, 3)[index % 4]
         clip = _fold(sheet, left + wobble, y, width, thick, colour)
-        for position in (0.62, 0.7, 0.82):
+        for position, band in ((0.62, 10), (0.7, 20), (0.82, 10)):
             x = left + wobble + width * position
             sheet.inside(
                 clip,
-                f"M{at(x, y)}h{at(10 if position != 0.7 else 20)}v{at(thick)}h-{at(10 if position != 0.7 else 20)}z",
+                f"M{at(x, y)}h{at(band)}v{at(thick)}h-{at(band)}z",
                 stripe,
             )
         if waffle:
@@ -62,7 +63,8 @@ def folded_stack(
             end = left + wobble + width
             for step in range(5):
                 sheet.line(
-                    f"M{at(end + 2, y + 6 + step * (thick - 12) / 4)}q12 2 20 {at(4 + step % 2 * 3)}",
+                    f"M{at(end + 2, y + 6 + step * (thick - 12) / 4)}"
+                    f"q12 2 20 {at(4 + step % 2 * 3)}",
                     colour,
                     4,
                 )
@@ -88,8 +90,7 @@ def draped_blanket(sheet: Sheet, *, colour: str, stripe: str) -> None:
     for x in (216, 296, 378):
         sheet.line(f"M{x} 270Q{x - 8} 360 {x + 2} 446", shaded(colour, 0.5), 9, opacity=0.16)
     for step in range(19):
-        x = 156 + step * 15.8
-        sheet.line(f"M{at(x, 446)}q3 12 -1 24", colour, 4)
+        sheet.line(f"M{at(156 + step * 15.8, 446)}q3 12 -1 24", colour, 4)
 
 
 def hanging_towels(sheet: Sheet, *, colour: str, stripe: str) -> None:
@@ -114,7 +115,8 @@ def apron(sheet: Sheet, *, colour: str, strap: str = "walnut") -> None:
     sheet.line("M252 190C256 120 344 120 348 190", strap, 8)
     sheet.line("M196 304C150 320 150 380 170 420M404 304C450 320 450 380 430 420", strap, 7)
     cloth = sheet.solid(
-        "M246 186H354C354 240 372 280 412 300L420 482Q300 500 180 482L188 300C228 280 246 240 246 186Z",
+        "M246 186H354C354 240 372 280 412 300L420 482Q300 500 180 482L188 300"
+        "C228 280 246 240 246 186Z",
         colour,
         depth=32,
         edge=9,
@@ -144,7 +146,8 @@ def slippers(sheet: Sheet, *, colour: str, lining: str = "oat") -> None:
         sheet.shadow(270 + x, 462 + y, 150, reach=0.4)
         sheet.solid(
             f"M{120 + x} {446 + y}H{430 + x}Q{446 + x} {446 + y} {444 + x} {458 + y}"
-            f"Q{440 + x} {470 + y} {420 + x} {470 + y}H{136 + x}Q{116 + x} {466 + y} {120 + x} {446 + y}Z",
+            f"Q{440 + x} {470 + y} {420 + x} {470 + y}H{136 + x}"
+            f"Q{116 + x} {466 + y} {120 + x} {446 + y}Z",
             "walnut",
             depth=20,
             edge=5,
@@ -389,7 +392,8 @@ def pen_tray(sheet: Sheet, *, colour: str) -> None:
         sheet.tube(f"M150 {y}L430 {y - 26}", paint, 17)
         sheet.solid(polygon((430, y - 35), (468, y - 29), (430, y - 17)), tip, depth=4, edge=2)
     tray_ = sheet.solid(
-        "M96 424H504Q512 424 508 440L498 460Q492 472 476 472H124Q108 472 102 460L92 440Q88 424 96 424Z",
+        "M96 424H504Q512 424 508 440L498 460Q492 472 476 472H124"
+        "Q108 472 102 460L92 440Q88 424 96 424Z",
         colour,
         depth=26,
         edge=9,

@@ -15,12 +15,22 @@ from apps.demo.catalogue.form import SHELVES, Choice, Item, Shelf, VariantRow
 _BY_SHELF = dict(
     zip(
         (shelf.slug for shelf in SHELVES),
-        (module.ITEMS for module in (
-            lamps, kettles, coffee_tea, cups, textiles, breakfast, paper, garden,
-        )),
+        (
+            module.ITEMS
+            for module in (
+                lamps,
+                kettles,
+                coffee_tea,
+                cups,
+                textiles,
+                breakfast,
+                paper,
+                garden,
+            )
+        ),
         strict=True,
     )
-)  # fmt: skip
+)
 
 ITEMS: tuple[Item, ...] = tuple(item for items in _BY_SHELF.values() for item in items)
 SHELF_OF: dict[str, str] = {

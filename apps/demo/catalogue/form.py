@@ -1,7 +1,7 @@
 """The form that a catalogue entry is written in, and the shelves it stands on.
 
 An entry names its choices (colour, scent, size …); its variants are their product, in order, each
-with a SKU made of the entry's code and the choices, so a second run of seed_demo finds the same SKUs.
+with a SKU made of the entry's code and the choices: a second run of seed_demo finds the same SKUs.
 """
 
 from __future__ import annotations

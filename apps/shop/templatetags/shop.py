@@ -2,7 +2,9 @@
 
 from django import template
 from django.conf import settings
+from django.forms import BoundField
 
+from apps.customers import countries
 from storefront import money as money_kernel
 
 register = template.Library()
@@ -23,13 +25,13 @@ def negative(minor: int) -> int:
 
 
 @register.filter
-def get(mapping: dict, key: object) -> object:
-    """`mapping[key]`, or nothing."""
-    return mapping.get(key)
+def country(code: str) -> str:
+    """A country's name by its ISO code."""
+    return countries.names().get(code, code)
 
 
 @register.inclusion_tag("shop/parts/field.html")
-def field(bound, width: str = "", help: str = "") -> dict:
+def field(bound: BoundField, width: str = "", help: str = "") -> dict:
     """A labelled form field with its error beside it."""
     widget = bound.field.widget
     invalid = bool(bound.errors)
