@@ -20,6 +20,7 @@ from apps.payments.models import Payment
 
 SHOWN = 20  # violations named per invariant
 GRACE = "interval '2 minutes'"
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +203,19 @@ def check(*, liveness: bool = True) -> Iterator[Finding]:
             )
 
 
-def check_gateway(gateway: Gateway, *, since: timedelta = timedelta(days=2)) -> Finding:
+def check_gateway(
+    gateway: Gateway,
+    *,
+    since: timedelta = timedelta(days=2),
+    settled_for: timedelta = timedelta(minutes=1),
+) -> Finding:
     """Invariant 5: what the gateway took and what our books say match one to one.
 
-    Looks at payments made within `since`; the newest minute is left out, its answers may be on
-    their way.
+    Looks at payments made within `since`. Those younger than `settled_for` are left out: their
+    answers may be on their way.
     """
     now = timezone.now()
-    after, before = now - since, now - timedelta(minutes=1)
+    after, before = now - since, now - settled_for
     ours = {
         payment.pk: payment
         for payment in Payment.objects.filter(created_at__gte=after - timedelta(minutes=5))

@@ -90,7 +90,9 @@ ADVANCE = """
         deadline_at = CASE WHEN n.extend
             THEN greatest(s.deadline_at, least(now() + %(hold)s, o.placed_at + %(cap)s))
             ELSE s.deadline_at END,
-        waiting_for = n.waiting_for, last_error = n.error, cancel_reason = n.cancel_reason,
+        waiting_for = n.waiting_for, cancel_reason = n.cancel_reason,
+        -- Whoever looks at an order in review wants to know what went wrong last.
+        last_error = CASE WHEN n.review <> '' THEN s.last_error ELSE n.error END,
         review_reason = n.review, reviewed_from = n.reviewed_from, updated_at = now()
     FROM unnest(%(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(steps)s::text[],
                 %(attempts)s::int[], %(waits)s::float8[], %(at_deadline)s::bool[],
@@ -222,8 +224,9 @@ def _write_singly(step: Step, state: str, group: list[Work], answers: list[Answe
 
 def _write_failure(step: Step, work: Work, error: Exception) -> None:
     with transaction.atomic():
-        if _still_ours([work]):
-            _advance([_turn(step, work, Retry(f"{type(error).__name__}: {error}"))])
+        # As the row is now: a cancellation may have come since the claim.
+        for ours in _still_ours([work]):
+            _advance([_turn(step, ours, Retry(f"{type(error).__name__}: {error}"))])
 
 
 def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
@@ -279,7 +282,7 @@ def _turn(step: Step, work: Work, outcome: Outcome) -> Turn:
             return _turn_back(step, work, reason, outcome="refused", detail=outcome.message)
         case _ if work.cancel_requested:
             done = isinstance(outcome, Done)
-            name = "done" if done else "called off"
+            name = "done" if done else "stopped"
             return _turn_back(step, work, work.cancel_reason or "cancelled", outcome=name)
         case Done(detail=detail):
             following = step_after(step.name)
@@ -330,7 +333,7 @@ def _turn_undoing(step: Step, work: Work, outcome: Outcome) -> Turn:
 
 
 def _turn_back(
-    step: Step, work: Work, reason: str, *, outcome: str = "called off", detail: str = ""
+    step: Step, work: Work, reason: str, *, outcome: str = "stopped", detail: str = ""
 ) -> Turn:
     return Turn(
         work,

@@ -47,6 +47,7 @@ S = Payment.Status
 CONCURRENT_CALLS = 64  # per process
 # Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
 KEY_TRUSTED_FOR = timedelta(hours=20)
+KEY_HAS_OTHER_WORDS = "idempotency_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +186,14 @@ def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
             metadata={"payment_id": str(payment.pk), "order_id": str(payment.order_id)},
             return_url=f"{settings.SHOP_URL}/orders/{payment.order_id}/",
         )
-    except GatewayOutcomeUnknown as unknown:
-        if not unknown.replayed:
+    except (GatewayOutcomeUnknown, GatewayRefused) as no:
+        key_is_spent = (
+            no.replayed if isinstance(no, GatewayOutcomeUnknown) else no.code == KEY_HAS_OTHER_WORDS
+        )
+        if not key_is_spent:
             raise
-        # The key repeats a stored failure for ever; only the gateway's list can tell now.
+        # The key repeats a stored failure for ever, or a deploy has moved SHOP_URL since it was
+        # first used; only the gateway's list can tell now.
         found = gateway.find(**span)
         if found is None:
             raise
@@ -228,8 +233,10 @@ def _capture_later(payment: Payment) -> Callable[[Gateway], Answer]:
 
 def _call_back_later(payment: Payment, refund: Refund | None) -> Callable[[Gateway], Answer]:
     def ask(gateway: Gateway) -> Answer:
-        if payment.asked_at is None or payment.amount == 0:
+        if payment.amount == 0:
             return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED)])
+        if payment.asked_at is None:
+            return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED, unasked=True)])
         if refund is not None:
             return _answer_of_refund(payment, refunds.ask(gateway, refund, payment))
         intent_id = payment.intent_id
@@ -239,8 +246,14 @@ def _call_back_later(payment: Payment, refund: Refund | None) -> Callable[[Gatew
                 intent_id = _authorized_intent(gateway, payment).id
             except PaymentDeclined as declined:
                 intent_id = declined.intent_id
-                if intent_id is None:
-                    return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED)])
+            except GatewayRefused as no:
+                # Such a request never makes anything; had an earlier one under this key, the
+                # gateway would have repeated its answer. Without this an order with a token that
+                # nobody knows ends on a person's desk.
+                if no.code == KEY_HAS_OTHER_WORDS:
+                    raise
+            if intent_id is None:
+                return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED)])
         key = payment.key("void")
         try:
             intent = gateway.void(intent_id, key=key)

@@ -40,7 +40,10 @@ class Contradiction(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What is known about one payment now."""
+    """What is known about one payment now.
+
+    `unasked` facts hold only for a payment that the gateway was never asked about.
+    """
 
     payment_id: UUID
     status: str
@@ -49,6 +52,7 @@ class Learnt:
     next_action_url: str = ""
     decline_code: str = ""
     message: str = ""
+    unasked: bool = False
 
 
 @dataclass(slots=True)
@@ -103,6 +107,8 @@ def settle(facts: Iterable[Learnt], *, also: Iterable[UUID] = ()) -> Settled:
 
 def _learn(payment: Payment, fact: Learnt) -> bool:
     """Apply one fact to the row in memory; whether anything changed."""
+    if fact.unasked and payment.asked_at is not None:
+        return False  # a slow worker has asked meanwhile: there may be something to call back
     changed = False
     if fact.intent_id and not payment.intent_id:
         payment.intent_id, changed = fact.intent_id, True
