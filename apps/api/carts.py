@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents, parameters
-from apps.api.endpoint import Endpoint, sent, token_in
+from apps.api.endpoint import CART_TOKEN, Endpoint, sent, token_in
 from apps.api.shapes import read_body
 from apps.cart import carts
 from apps.cart.carts import CartView
@@ -22,7 +22,7 @@ class CartEndpoint(Endpoint):
     """Finds the cart of the address for whoever may have it."""
 
     def cart(self, request: Request, cart_id: UUID) -> CartView:
-        token = token_in(request, "X-Cart-Token")
+        token = token_in(request, CART_TOKEN)
         self.guess(token)
         cart = carts.find(cart_id, token=token, user=request.user)
         if request.method != "GET":

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents
-from apps.api.endpoint import Endpoint, sent, token_in
+from apps.api.endpoint import CART_TOKEN, Endpoint, sent, token_in
 from apps.api.shapes import Errors, refuse, refuse_if_any
 from apps.cart import carts
 from apps.orders import intake
@@ -44,7 +44,7 @@ class Checkouts(Endpoint):
         return Response(accepted.answer, status=202, headers=headers)
 
     def _cart(self, request: Request, cart_id: UUID) -> carts.CartView:
-        token = token_in(request, "X-Cart-Token")
+        token = token_in(request, CART_TOKEN)
         self.guess(token)
         cart = carts.find(cart_id, token=token, user=request.user)
         rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
@@ -53,7 +53,7 @@ class Checkouts(Endpoint):
 
 def idempotency_key(request: Request) -> str:
     """The client's key; raises Problem 400 when there is none to speak of."""
-    key = request.headers.get("Idempotency-Key", "")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key.strip():
         raise Problem(
             400,

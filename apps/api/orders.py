@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents, pagination, parameters
-from apps.api.endpoint import Endpoint, customer, sent, token_in
+from apps.api.endpoint import ORDER_TOKEN, Endpoint, customer, sent, token_in
 from apps.api.pagination import Column
 from apps.api.shapes import read_body
 from apps.orders import access, cancel, payloads, returns
@@ -28,7 +28,7 @@ class OrderEndpoint(Endpoint):
     """Finds the order of the address for whoever may see it."""
 
     def order(self, request: Request, order_id: UUID) -> Order:
-        token = token_in(request, "X-Order-Token")
+        token = token_in(request, ORDER_TOKEN)
         self.guess(token)
         return access.find_order(order_id, user=request.user, token=token)
 

@@ -7,6 +7,8 @@ from apps.api import auth, carts, catalogue, checkouts, me, orders
 from apps.api.nowhere import Nowhere
 
 v1 = [
+    # First, because each address before it would be tried for every order.
+    path("checkouts/", checkouts.Checkouts.as_view()),
     path("products/", catalogue.Products.as_view()),
     path("products/<str:slug>/", catalogue.OneProduct.as_view()),
     path("categories/", catalogue.Categories.as_view()),
@@ -16,7 +18,6 @@ v1 = [
     path("carts/<uuid:cart_id>/lines/<path:sku>/", carts.CartLine.as_view()),
     path("carts/<uuid:cart_id>/promo/", carts.CartPromo.as_view()),
     path("carts/<uuid:cart_id>/shipping-methods/", carts.ShippingMethods.as_view()),
-    path("checkouts/", checkouts.Checkouts.as_view()),
     path("orders/", orders.MyOrders.as_view()),
     path("orders/<uuid:order_id>/", orders.OneOrder.as_view()),
     path("orders/<uuid:order_id>/status/", orders.OrderStatus.as_view()),
