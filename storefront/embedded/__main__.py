@@ -1,0 +1,35 @@
+"""PostgreSQL and Redis by hand: `python -m storefront.embedded start|stop|url`."""
+
+import sys
+from collections.abc import Sequence
+
+from storefront.embedded import EmbeddedError, database_url, default_home, redis_url, start, stop
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m storefront.embedded start|stop|url`, for the home in STOREFRONT_HOME."""
+    home = default_home()
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    match list(arguments):
+        case ["start"]:
+            start(home, say=say)
+        case ["stop"]:
+            stop(home, say=say)
+            return 0
+        case ["url"]:
+            pass
+        case _:
+            print(main.__doc__, file=sys.stderr)
+            return 2
+    print(f"DATABASE_URL={database_url(home)}\nREDIS_URL={redis_url(home)}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except EmbeddedError as error:
+        sys.exit(f"storefront: {error}")
