@@ -5,7 +5,6 @@ import logging
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from psycopg_pool import PoolTimeout
 
 from storefront import problems
 
@@ -22,7 +21,7 @@ class OverloadMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, PoolTimeout | OperationalError | InterfaceError):
+        if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.warning("database unavailable: %s", type(error).__name__)
         problem = problems.overloaded(2)

@@ -11,7 +11,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -135,7 +134,7 @@ def as_problem(error: Exception) -> Problem:
         case DataError():
             # A value no column can hold (out of range, not a character) that no reader refused.
             return Problem(400, "invalid", "A value is out of range.")
-        case PoolTimeout() | OperationalError() | InterfaceError():
+        case OperationalError() | InterfaceError():
             logger.warning("database unavailable: %s", type(error).__name__)
             return overloaded(2)
         case _:

@@ -193,7 +193,7 @@ TEMPLATES = [
 
 
 def a_database(value):
-    """Django's connection settings for a `postgresql://` URL; a pool for each process."""
+    """Django's connection settings for a `postgresql://` URL; a connection for each thread."""
     config = env.db_url_config(value)
     if "postgresql" not in config.get("ENGINE", ""):
         raise ValueError("expected a postgresql:// URL")
@@ -201,13 +201,12 @@ def a_database(value):
     options = config.setdefault("OPTIONS", {})
     if "host" in options:  # a unix socket's folder cannot stand in a URL's host part
         config["HOST"] = options.pop("host")
-    options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 5}
     # READ COMMITTED is what the conditional updates are written for (docs/locking.md).
     options["isolation_level"] = 2
     options["connect_timeout"] = 5
     # A statement that waits longer than this waits in vain; the shopper hears 503 instead.
     options["options"] = "-c lock_timeout=8000 -c statement_timeout=30000"
-    config["CONN_HEALTH_CHECKS"] = True
+    config["CONN_MAX_AGE"] = None  # kept for good; storefront/connections.py drops dead ones
     return config
 
 

@@ -19,7 +19,6 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseTrouble
-from psycopg_pool import PoolTimeout
 
 from apps.live import visitor
 from apps.live.hub import hub
@@ -65,7 +64,7 @@ class OrderConsumer(AsyncWebsocketConsumer):
             await self.catch_up()
         except LimitReached:
             await self.close(TOO_MANY)
-        except (DatabaseTrouble, PoolTimeout) as error:
+        except DatabaseTrouble as error:
             logger.warning("websocket without a database: %s", type(error).__name__)
             await self.close(UNAVAILABLE)
 
