@@ -121,7 +121,7 @@ def _shelves(seeded: Seeded) -> dict[str, Category]:
     known = {category.slug: category for category in Category.objects.all()}
     for shelf in SHELVES:
         if shelf.slug not in known:
-            known[shelf.slug] = Category.add_root(
+            known[shelf.slug] = Category.objects.add_root(
                 slug=shelf.slug,
                 name=shelf.name,
                 description=shelf.description,

@@ -149,8 +149,9 @@ def _place(request: HttpRequest) -> HttpResponse:
     key = _key(request)
     scope = f"user:{request.user.pk}" if request.user.is_authenticated else "guest"
     fingerprint = _fingerprint(request, scope)
-    before = _placed_before(scope, key, fingerprint)
+    # In this order: who finds the cart gone already finds the order that took it.
     cart = visitors.cart_of(request)
+    before = _placed_before(scope, key, fingerprint)
     if before is not None:
         order_id, same = before
         if same or cart is None or not cart.lines:

@@ -1,0 +1,183 @@
+"""Looking around: what the pages show, what they refuse."""
+
+import pytest
+from django.test import Client
+
+from apps.catalog.models import ProductImage
+from tests.factories import (
+    CategoryFactory,
+    ProductOptionFactory,
+    StockItemFactory,
+    VariantFactory,
+    a_kettle,
+    a_mug,
+    sold_out_mug,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def visitor() -> Client:
+    return Client(raise_request_exception=False)
+
+
+def test_home_shows_the_last_few(visitor: Client) -> None:
+    a_mug(stock=2)
+
+    page = visitor.get("/").content.decode()
+
+    assert "The last few" in page
+    assert "Only 2 left" in page
+
+
+def test_product_page_says_what_is_left_of_each_variant(visitor: Client) -> None:
+    mug = a_mug(stock=2)
+    mug.options, mug.name = {"Colour": "Pine"}, "Pine"
+    mug.save()
+    ProductOptionFactory(product=mug.product, name="Colour", values=["Pine", "Clay"])
+    clay = VariantFactory(product=mug.product, options={"Colour": "Clay"}, name="Clay", stock=None)
+    StockItemFactory(variant=clay, on_hand=0)
+
+    page = visitor.get(f"/p/{mug.product.slug}/").content.decode()
+
+    assert "Only 2 left" in page
+    assert "sold out" in page
+
+
+def test_chosen_variant_goes_into_the_cart_without_scripts(visitor: Client) -> None:
+    mug = a_mug(stock=5)
+    mug.options, mug.name = {"Colour": "Pine"}, "Pine"
+    mug.save()
+    ProductOptionFactory(product=mug.product, name="Colour", values=["Pine", "Clay"])
+    VariantFactory(
+        product=mug.product, options={"Colour": "Clay"}, name="Clay", sku="CLAY-MUG", stock=5
+    )
+
+    visitor.post(f"/p/{mug.product.slug}/", {"option-0": "Clay", "quantity": "2"})
+    page = visitor.get("/cart/").content.decode()
+
+    assert "/cart/lines/CLAY-MUG/" in page
+    assert f"/cart/lines/{mug.sku}/" not in page
+
+
+def test_combination_that_is_not_made_is_refused(visitor: Client) -> None:
+    mug = a_mug(stock=5)
+    ProductOptionFactory(product=mug.product, name="Colour", values=["Pine"])
+
+    answer = visitor.post(f"/p/{mug.product.slug}/", {"option-0": "Plaid", "quantity": "1"})
+
+    assert answer.status_code == 400
+    assert "do not make that combination" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    ["0", "-1", "1.5", "1e9", "2147483648", "9223372036854775808", "NaN", "true", "", "٣", "1\x00"],
+)
+def test_quantity_that_is_no_number_of_pieces_is_refused_beside_the_field(
+    visitor: Client, quantity: str
+) -> None:
+    mug = a_mug(stock=5)
+
+    answer = visitor.post(f"/p/{mug.product.slug}/", {"quantity": quantity})
+
+    assert answer.status_code == 400
+    assert "Choose a whole number from 1 to 999." in answer.content.decode()
+    assert "An empty bowl." in visitor.get("/cart/").content.decode()
+
+
+def test_more_than_there_is_is_refused_with_what_is_left(visitor: Client) -> None:
+    mug = a_mug(stock=2)
+
+    answer = visitor.post(f"/p/{mug.product.slug}/", {"quantity": "3"})
+
+    assert answer.status_code == 409
+    assert "Only 2 left" in answer.content.decode()
+    assert 'value="3"' in answer.content.decode()  # what was typed is kept
+
+
+def test_markup_in_a_name_is_shown_as_text(visitor: Client) -> None:
+    mug = a_mug(stock=5)
+    mug.product.name = "<script>alert(1)</script>"
+    mug.product.save()
+    ProductImage.objects.create(product=mug.product, path="/static/x.svg", alt='"><script>')
+
+    page = visitor.get(f"/p/{mug.product.slug}/").content.decode()
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert '"><script>' not in page
+
+
+def test_facets_narrow_by_price_and_stock(visitor: Client) -> None:
+    a_mug(stock=5, price=1800)
+    a_kettle(stock=5, price=8900)
+    sold_out_mug(price=1900)
+
+    page = visitor.get("/search/?min_price=18&max_price=50&in_stock=1").content.decode()
+
+    assert "1 thing" in page
+    assert "$18.00" in page
+    assert "$89.00" not in page
+
+
+def test_price_that_is_none_is_said_beside_the_field(visitor: Client) -> None:
+    a_mug(stock=5)
+
+    answer = visitor.get("/search/", {"min_price": "abc"})
+
+    assert answer.status_code == 400
+    assert 'value="abc"' in answer.content.decode()
+    assert "Write prices as plain numbers" in answer.content.decode()
+
+
+@pytest.mark.parametrize("query", [{"sort": "name; DROP TABLE"}, {"page": "x"}, {"page": "1'"}])
+def test_sql_in_a_list_is_a_bad_request(visitor: Client, query: dict[str, str]) -> None:
+    assert visitor.get("/search/", query).status_code == 400
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "'; --", "%00", "🫖" * 200, "\ud800"])
+def test_any_search_is_answered(visitor: Client, text: str) -> None:
+    assert visitor.get("/search/", {"q": text.encode("utf-8", "replace")}).status_code == 200
+
+
+def test_shelf_and_page_that_are_not_there(visitor: Client) -> None:
+    CategoryFactory(slug="cups", name="Cups")
+
+    assert visitor.get("/c/cups/").status_code == 200
+    assert visitor.get("/c/no-such-shelf/").status_code == 404
+    assert visitor.get("/c/cups/?page=9").status_code == 404
+    assert visitor.get("/p/no-such-thing/").status_code == 404
+
+
+def test_error_pages_wear_the_shop_and_the_api_answers_its_own_way(visitor: Client) -> None:
+    page = visitor.get("/nowhere/")
+
+    assert page.status_code == 404
+    assert "Nothing on this shelf." in page.content.decode()
+    problem = visitor.get("/api/v2/nothing/")
+    assert problem.status_code == 404
+    assert problem["Content-Type"] == "application/problem+json"
+
+
+def test_missing_csrf_is_a_403_page() -> None:
+    strict = Client(enforce_csrf_checks=True)
+
+    answer = strict.post("/cart/promo/", {"code": "X"})
+
+    assert answer.status_code == 403
+    assert "This door stays shut." in answer.content.decode()
+
+
+def test_pages_carry_no_inline_script_or_style(visitor: Client) -> None:
+    mug = a_mug(stock=5)
+    visitor.post(f"/p/{mug.product.slug}/", {"quantity": "1"})
+
+    for address in ("/", "/search/", f"/p/{mug.product.slug}/", "/cart/", "/account/login/"):
+        answer = visitor.get(address)
+        page = answer.content.decode()
+        assert " style=" not in page, address
+        assert " onclick=" not in page, address
+        assert "<style" not in page, address
+        assert "'unsafe-inline'" not in answer["Content-Security-Policy"], address
