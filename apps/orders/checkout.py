@@ -31,6 +31,7 @@ from apps.payments.charging import Answer, Question
 from apps.payments.models import Payment
 from apps.promos import redeem
 from apps.shipping import parcels
+from apps.shipping.models import Shipment
 
 S = Order.Status
 P = Payment.Status
@@ -113,6 +114,8 @@ def authorize(works: Works, answers: list[Answer]) -> Outcomes:
                 outcomes[work.order_id] = Refused("payment_refused", "The payment was refused.")
             case _ if answer is not None and answer.transient:
                 outcomes[work.order_id] = Retry(answer.transient, blameless=True)
+            case _ if answer is not None and answer.broken:
+                outcomes[work.order_id] = Retry(answer.broken)
             case _:
                 outcomes[work.order_id] = Wait("the gateway")
     moves.make(wishes)
@@ -138,10 +141,16 @@ def call_back(works: Works, answers: list[Answer]) -> Outcomes:
         if payment.status in (P.VOIDED, P.REFUNDED):
             outcomes[work.order_id] = Done(str(payment.status))
         else:
-            trouble = (answer and (answer.transient or answer.refused)) or "not called back yet"
-            blameless = bool(answer and answer.transient)
-            outcomes[work.order_id] = Retry(trouble, blameless=blameless)
+            outcomes[work.order_id] = _again(answer, "not called back yet")
     return outcomes
+
+
+def _again(answer: Answer | None, otherwise: str) -> Retry:
+    """Once more, because of what came of the question; an outage is nobody's fault."""
+    if answer is None:
+        return Retry(otherwise)
+    trouble = answer.transient or answer.broken or answer.refused
+    return Retry(trouble or otherwise, blameless=bool(answer.transient))
 
 
 # --- confirm stock ------------------------------------------------------------------------------
@@ -185,8 +194,7 @@ def capture(works: Works, answers: list[Answer]) -> Outcomes:
         elif payment.status != P.AUTHORIZED or (answer is not None and answer.refused):
             outcomes[work.order_id] = Refused("capture_refused", "The payment has lapsed.")
         else:
-            trouble = answer.transient if answer is not None else ""
-            outcomes[work.order_id] = Retry(trouble or "not captured yet", blameless=bool(trouble))
+            outcomes[work.order_id] = _again(answer, "not captured yet")
     moves.make(
         Move(order_id, S.CONFIRMED)
         for order_id, outcome in outcomes.items()
@@ -215,6 +223,7 @@ def create_shipment(works: Works, answers: list[Answer]) -> Outcomes:
     return {
         work.order_id: Done(labels[work.order_id].tracking_number)
         if work.order_id in labels
+        and labels[work.order_id].state != Shipment.State.CANCELLED
         else Refused("no_shipment", "We cannot ship this order.")
         for work in works
     }

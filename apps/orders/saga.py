@@ -11,7 +11,7 @@ One round, `advance()`:
 Dying anywhere leaves the row due again when the lease ends. A zombie that wakes up after its lease
 finds a higher epoch and writes nothing. Attempts are counted at the claim, in the database, so
 that an order which kills its worker is counted too; such suspects are then claimed one at a time,
-and after MAX_ATTEMPTS a person looks.
+one a round, and after MAX_ATTEMPTS a person looks.
 """
 
 import logging
@@ -136,16 +136,35 @@ class Turn:
 
 
 def advance(*, limit: int = BATCH) -> int:
-    """One round over the sagas that are due; how many were claimed."""
-    works = claim(limit=limit)
-    if works:
-        run(works)
-    return len(works)
+    """One round over the sagas that are due; how many were claimed.
+
+    Trusted ones in a batch, then one suspect alone: also under a load that never lets up, for
+    among the suspects are innocent ones whose worker was killed.
+    """
+    claimed = 0
+    for most, suspects in ((limit, False), (1, True)):
+        works = claim(limit=most, suspects=suspects)
+        if works:
+            run(works)
+        claimed += len(works)
+    return claimed
 
 
-def claim(*, limit: int = BATCH) -> list[Work]:
-    """Claim due sagas: trusted ones in a batch, else one suspect alone."""
-    return _claim(limit=limit, suspects=False) or _claim(limit=1, suspects=True)
+def claim(*, limit: int = BATCH, suspects: bool = False) -> list[Work]:
+    """Claim due sagas: those who are trusted, or suspects."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CLAIM,
+            {
+                "suspect": SUSPECT_AFTER,
+                "suspects": suspects,
+                "limit": limit,
+                "lease": LEASE,
+                "patience": PATIENCE,
+            },
+        )
+        names = [column.name for column in cursor.description]
+        return [Work(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def run(works: list[Work]) -> None:
@@ -163,22 +182,6 @@ def run(works: list[Work]) -> None:
     for (state, name), group in groups.items():
         ours = [answer for answer in answers if answer.payment_id in asked[state, name]]
         _write_group(BY_NAME[name], state, group, ours)
-
-
-def _claim(*, limit: int, suspects: bool) -> list[Work]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "suspect": SUSPECT_AFTER,
-                "suspects": suspects,
-                "limit": limit,
-                "lease": LEASE,
-                "patience": PATIENCE,
-            },
-        )
-        names = [column.name for column in cursor.description]
-        return [Work(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def _renew(works: list[Work]) -> None:

@@ -28,7 +28,6 @@ from django.utils import timezone
 from apps.payments import refunds
 from apps.payments.gateway import (
     Gateway,
-    GatewayError,
     GatewayOutcomeUnknown,
     GatewayRefund,
     GatewayRefused,
@@ -55,7 +54,7 @@ class Answer:
     """What came of one question.
 
     `facts` go to the books; `refund` settles one of our refund rows; `transient` asks for a retry;
-    `refused` is the gateway's final no to what was wanted.
+    `refused` is the gateway's final no to what was wanted; `broken` is an error of ours.
     """
 
     payment_id: UUID
@@ -65,6 +64,7 @@ class Answer:
     refund: tuple[UUID, GatewayRefund] | None = None
     transient: str = ""
     refused: str = ""
+    broken: str = ""
     key: str = ""
     duration_ms: int = 0
 
@@ -141,13 +141,23 @@ def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID
             payment_id=answer.payment_id,
             purpose=answer.purpose,
             key=answer.key,
-            outcome="retry" if answer.transient else "refused" if answer.refused else "answered",
-            detail=(answer.transient or answer.refused or _facts_in_words(answer))[:255],
+            outcome=_in_a_word(answer),
+            detail=(_trouble(answer) or _facts_in_words(answer))[:255],
             duration_ms=answer.duration_ms,
         )
         for answer in answers
     )
     return {payment.order_id: payment for payment in settled.payments.values()}
+
+
+def _in_a_word(answer: Answer) -> str:
+    if answer.broken:
+        return "broken"
+    return "retry" if answer.transient else "refused" if answer.refused else "answered"
+
+
+def _trouble(answer: Answer) -> str:
+    return answer.broken or answer.transient or answer.refused
 
 
 def _facts_in_words(answer: Answer) -> str:
@@ -326,10 +336,13 @@ def _ask_one(question: Question) -> Answer:
         answer = plain(transient=_named(trouble))
     except (GatewayRefused, Contradiction) as no:
         answer = plain(refused=_named(no))
+    except Exception as error:  # one answer that nobody can read must not take its batch along
+        logger.exception("payment %s: %s failed", payment.pk, question.purpose)
+        answer = plain(broken=_named(error))
     return _but(answer, duration_ms=round((time.monotonic() - started) * 1000))
 
 
-def _named(error: GatewayError | Contradiction) -> str:
+def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 

@@ -155,6 +155,11 @@ class Shop:
             self.hurry()
         raise AssertionError(f"{[str(s) for s in under_way]} after {rounds} rounds")
 
+    def run_until_step(self, order_id: UUID, step: str) -> None:
+        """Forward until `step` is the next to do."""
+        while self.saga(order_id).step != step:
+            assert saga.advance() > 0
+
     def hurry(self) -> None:
         """Every backoff is over; who waits for a webhook goes on waiting."""
         Saga.objects.filter(

@@ -1,0 +1,282 @@
+"""Orders that no retry helps: found alone, put on a person's desk, and decided there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from apps.orders import checkout, review, saga
+from apps.orders.cancel import request_cancellation
+from apps.orders.errors import NotInReview
+from apps.orders.models import ReviewDecision, Saga
+from apps.payments import charging
+from tests.orders.purchases import Killed, Shop, at_once
+
+
+class Venom(Exception):
+    """What the poisoned order does to its step."""
+
+
+def poison(
+    patch: pytest.MonkeyPatch,
+    name: str,
+    order_id: UUID,
+    *,
+    undo: bool = False,
+    error: Callable[[], BaseException] = lambda: Venom("cannot be digested"),
+) -> list[list[UUID]]:
+    """Make a step fail whenever `order_id` is in its batch; the batches that it was given."""
+    step = checkout.BY_NAME[name]
+    write = step.undo if undo else step.do
+    seen: list[list[UUID]] = []
+
+    def digest(works: Any, answers: Any) -> Any:
+        seen.append(checkout.ids(works))
+        if order_id in seen[-1]:
+            raise error()
+        return write(works, answers)
+
+    patch.setitem(
+        checkout.BY_NAME, name, replace(step, **{"undo" if undo else "do": digest})
+    )
+    return seen
+
+
+def test_failing_order_goes_to_review_alone_and_its_mates_finish_at_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned, *mates = [shop.place() for _ in range(4)]
+    poison(monkeypatch, "confirm_stock", poisoned)
+
+    shop.run()
+
+    for order_id in mates:
+        shop.assert_confirmed(order_id)
+    assert (shop.saga(poisoned).state, shop.saga(poisoned).attempts) == ("forward", 1)
+    for attempt in range(2, saga.MAX_ATTEMPTS + 1):
+        shop.hurry()
+        assert shop.run() == 1
+        assert shop.saga(poisoned).attempts == attempt
+    shop.hurry()
+    shop.run()
+    kept = shop.saga(poisoned)
+    assert (kept.state, kept.reviewed_from, kept.due_at) == ("review", "forward", None)
+    assert kept.review_reason == "forward confirm_stock did not succeed in 12 attempts"
+    assert kept.last_error == "Venom: cannot be digested"
+    assert shop.log(poisoned, "retry") == ["do confirm_stock: retry"] * 12
+    assert shop.log(poisoned)[-1] == "do confirm_stock: review"
+    assert shop.holds(poisoned) == ["active"], "its unit is kept until somebody decides"
+    shop.pass_deadline(poisoned)
+    shop.assert_audit_clean()
+
+
+def test_order_that_kills_its_worker_is_counted_then_claimed_alone_then_reviewed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned, *mates = [shop.place() for _ in range(4)]
+    shop.run_until_step(poisoned, "confirm_stock")
+    seen = poison(monkeypatch, "confirm_stock", poisoned, error=lambda: Killed("by poison"))
+
+    kills = 0
+    while shop.saga(poisoned).state == "forward":
+        try:
+            shop.run()
+        except Killed:
+            kills += 1
+        shop.end_leases()
+    shop.run()
+
+    assert kills == saga.MAX_ATTEMPTS
+    assert shop.saga(poisoned).state == "review"
+    together = [batch for batch in seen if poisoned in batch and len(batch) > 1]
+    assert len(together) == saga.SUSPECT_AFTER, "from then on it kills nobody else's worker"
+    for order_id in mates:
+        shop.assert_confirmed(order_id)
+
+
+def test_suspects_have_their_turn_while_new_orders_keep_coming(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An innocent order whose worker was killed twice must not starve behind a flash sale."""
+    unlucky = shop.place()
+    for _ in range(saga.SUSPECT_AFTER):
+        assert len(saga.claim()) == 1
+        shop.end_leases()
+    assert saga.claim() == [], "it is a suspect now"
+
+    shop.place()
+    assert saga.advance(limit=1) == 2
+
+    assert shop.log(unlucky) == ["do authorize_payment: done"]
+    shop.run()
+    shop.assert_confirmed(unlucky)
+
+
+def test_answer_that_nobody_can_read_fails_one_order_only(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned, mate = shop.place(), shop.place()
+    authorized = charging._authorized_intent
+
+    def unreadable(gateway, payment):
+        if payment.order_id == poisoned:
+            raise ValueError("'requires_mind_reading' is not a valid IntentStatus")
+        return authorized(gateway, payment)
+
+    monkeypatch.setattr(charging, "_authorized_intent", unreadable)
+
+    shop.run()
+
+    shop.assert_confirmed(mate)
+    assert shop.log(poisoned) == ["do authorize_payment: retry"]
+    assert "requires_mind_reading" in shop.saga(poisoned).last_error
+    for _ in range(saga.MAX_ATTEMPTS):
+        shop.hurry()
+        shop.run()
+    assert shop.saga(poisoned).state == "review"
+
+
+def test_undo_that_always_fails_goes_to_review_and_keeps_what_is_not_given_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shop.place_confirmed()
+    with monkeypatch.context() as patch:
+        poison(patch, "confirm_stock", order_id, undo=True)
+        request_cancellation(order_id)
+        for _ in range(saga.MAX_ATTEMPTS + 1):
+            shop.run()
+            shop.hurry()
+    kept = shop.saga(order_id)
+    assert (kept.state, kept.reviewed_from, kept.step) == ("review", "undoing", "confirm_stock")
+    assert shop.order(order_id).status == "CONFIRMED"
+    assert shop.at_gateway(order_id) == [("succeeded", 2548, 2548)]
+    assert shop.stock() == (9, 0)
+
+    review.retry(order_id, actor="clerk", reason="the shelf was mended")
+    shop.run()
+
+    assert shop.saga(order_id).cancel_reason == "shopper"
+    shop.assert_cancelled(order_id)
+
+
+# --- What a person decides ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def stuck(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """An order that is in review at confirm_stock: authorized, held, and not poisoned any more."""
+    order_id = shop.place()
+    with monkeypatch.context() as patch:
+        poison(patch, "confirm_stock", order_id)
+        for _ in range(saga.MAX_ATTEMPTS + 1):
+            shop.run()
+            shop.hurry()
+    assert shop.saga(order_id).state == "review"
+    return order_id
+
+
+def decisions() -> list[tuple[str, str, str]]:
+    return list(ReviewDecision.objects.values_list("decision", "actor", "reason"))
+
+
+def test_nobody_touches_it_until_somebody_decides(shop: Shop, stuck: UUID) -> None:
+    shop.pass_deadline(stuck)
+    Saga.objects.update(due_at="2020-01-01T00:00Z")
+    assert shop.run() == 0
+    assert shop.at_gateway(stuck) == [("requires_capture", 0, 0)]
+
+
+def test_retry_goes_on_with_fresh_attempts(shop: Shop, stuck: UUID) -> None:
+    epoch = shop.saga(stuck).epoch
+
+    review.retry(stuck, actor="clerk", reason="the warehouse is back")
+
+    kept = shop.saga(stuck)
+    assert (kept.state, kept.attempts, kept.epoch, kept.review_reason) == (
+        "forward",
+        0,
+        epoch + 1,
+        "",
+    )
+    shop.run()
+    shop.assert_confirmed(stuck)
+    assert decisions() == [("retry", "clerk", "the warehouse is back")]
+
+
+def test_undo_gives_everything_back(shop: Shop, stuck: UUID) -> None:
+    review.undo(stuck, actor="clerk", reason="the mug is cracked")
+    shop.run()
+    assert shop.at_gateway(stuck) == [("canceled", 0, 0)]
+    assert shop.stock() == (10, 0)
+    assert shop.saga(stuck).cancel_reason == "staff"
+    assert decisions() == [("undo", "clerk", "the mug is cracked")]
+    shop.assert_cancelled(stuck)
+
+
+def test_resolve_ends_the_saga_as_it_is(shop: Shop, stuck: UUID) -> None:
+    before = shop.statuses(stuck)
+
+    review.resolve(stuck, actor="clerk", reason="settled on the phone")
+
+    assert (shop.saga(stuck).state, shop.saga(stuck).due_at) == ("done", None)
+    assert shop.run() == 0
+    assert shop.statuses(stuck) == before
+    assert decisions() == [("resolve", "clerk", "settled on the phone")]
+
+
+@pytest.mark.parametrize("decide", [review.retry, review.undo, review.resolve])
+@pytest.mark.parametrize(("actor", "reason"), [("", "why"), ("clerk", ""), (" ", "why"), ("c", " ")])
+def test_decision_without_actor_or_reason_is_none(
+    shop: Shop, stuck: UUID, decide: Any, actor: str, reason: str
+) -> None:
+    with pytest.raises(ValueError, match="actor and a reason"):
+        decide(stuck, actor=actor, reason=reason)
+    assert shop.saga(stuck).state == "review"
+    assert decisions() == []
+
+
+@pytest.mark.parametrize("decide", [review.retry, review.undo, review.resolve])
+def test_order_that_is_not_in_review_is_left_alone(shop: Shop, decide: Any) -> None:
+    under_way, finished = shop.place(card="pm_card_threeDSecure2Required"), shop.place()
+    shop.run()
+    for order_id in (under_way, finished):
+        before = Saga.objects.filter(pk=order_id).values().get()
+        with pytest.raises(NotInReview):
+            decide(order_id, actor="clerk", reason="a slip")
+        assert Saga.objects.filter(pk=order_id).values().get() == before
+    assert decisions() == []
+
+
+@pytest.mark.race
+def test_two_people_decide_at_once_and_one_is_told_that_it_is_done(
+    shop: Shop, stuck: UUID
+) -> None:
+    def decide(number: int) -> str:
+        (review.retry if number else review.undo)(stuck, actor=f"clerk {number}", reason="now")
+        return "decided"
+
+    answers = at_once(2, decide)
+
+    assert sorted(map(str, answers)) == ["", "decided"]
+    assert len(decisions()) == 1
+    shop.run()
+    assert shop.saga(stuck).state in ("done", "undone")
+    shop.assert_audit_clean()
+
+
+def test_zombie_from_before_the_review_writes_nothing(shop: Shop) -> None:
+    order_id = shop.place()
+    (zombie,) = saga.claim()
+    Saga.objects.update(
+        state="review", reviewed_from="forward", review_reason="odd", lease_until=None
+    )
+    review.retry(order_id, actor="clerk", reason="looks fine")
+    before = Saga.objects.values().get()
+    saga.run([zombie])
+    assert Saga.objects.values().get() == before
+    shop.run()
+    shop.assert_confirmed(order_id)

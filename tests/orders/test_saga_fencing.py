@@ -1,0 +1,261 @@
+"""Two workers and one saga: only the one that holds the newest claim writes anything."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from apps.orders import checkout, saga
+from apps.orders.models import OrderEvent, Saga, SagaStep
+from apps.payments.models import GatewayCall
+from tests.orders.purchases import Shop, at_once
+
+
+def everything_written(order_id: Any) -> tuple[Any, ...]:
+    return (
+        Saga.objects.filter(pk=order_id).values_list().get(),
+        list(SagaStep.objects.filter(saga_id=order_id).order_by("id").values_list()),
+        list(OrderEvent.objects.filter(order_id=order_id).order_by("id").values_list()),
+        GatewayCall.objects.count(),
+    )
+
+
+@pytest.mark.parametrize("step", [s.name for s in checkout.CHECKOUT if s.do is not None])
+def test_zombie_that_wakes_after_its_lease_writes_nothing(shop: Shop, step: str) -> None:
+    order_id = shop.place()
+    while shop.saga(order_id).step != step:
+        assert saga.advance() == 1
+    (zombie,) = saga.claim()
+    shop.end_leases()
+    shop.run()  # somebody else claims and finishes
+    shop.assert_confirmed(order_id)
+    before = everything_written(order_id)
+
+    saga.run([zombie])
+
+    assert everything_written(order_id) == before
+    assert shop.stock() == (9, 0)
+    shop.assert_confirmed(order_id)
+
+
+def test_zombie_of_the_same_step_loses_to_the_one_who_claimed_after_it(shop: Shop) -> None:
+    order_id = shop.place()
+    (zombie,) = saga.claim()
+    shop.end_leases()
+    (worker,) = saga.claim()
+    assert (zombie.epoch, worker.epoch) == (1, 2)
+    before = everything_written(order_id)
+
+    saga.run([zombie])
+
+    assert everything_written(order_id) == before
+    saga.run([worker])
+    assert shop.log(order_id) == ["do authorize_payment: done"]
+    assert len(shop.intents()) == 1, "both asked under one key"
+    shop.run()
+    shop.assert_confirmed(order_id)
+
+
+def test_zombie_neither_renews_a_lease_nor_fails_a_step(shop: Shop) -> None:
+    order_id = shop.place()
+    (zombie,) = saga.claim()
+    shop.end_leases()
+    saga.claim()
+    before = everything_written(order_id)
+
+    saga._renew([zombie])
+    saga._write_failure(checkout.BY_NAME["authorize_payment"], zombie, ValueError("late"))
+
+    assert everything_written(order_id) == before
+
+
+def test_worker_that_has_written_cannot_write_again(shop: Shop) -> None:
+    """Same epoch, but the lease was given back with the first write."""
+    order_id = shop.place()
+    (worker,) = saga.claim()
+    saga.run([worker])
+    before = everything_written(order_id)
+
+    saga.run([worker])
+
+    assert everything_written(order_id) == before
+
+
+def test_unfenced_zombie_would_do_a_step_again_and_is_stopped_by_the_log(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: without the epoch the zombie gets through, up to UNIQUE (saga, step, done)."""
+    order_id = shop.place()
+    shop.run_until_step(order_id, "create_shipment")
+    (zombie,) = saga.claim()
+    shop.end_leases()
+    saga.advance()  # another worker ships
+    assert shop.saga(order_id).step == "notify"
+    monkeypatch.setattr(
+        saga,
+        "STILL_OURS",
+        saga.STILL_OURS.replace("AND s.epoch = n.epoch", "").replace(
+            "s.lease_until IS NOT NULL AND", ""
+        ),
+    )
+    written = []
+    ship = checkout.BY_NAME["create_shipment"].do
+    assert ship is not None
+
+    with pytest.raises(Exception, match="step_done_once_per_direction"), transaction.atomic():
+        (ours,) = saga._still_ours([zombie])
+        written.append(ours)
+        outcomes = ship([ours], [])
+        saga._advance(
+            [saga._turn(checkout.BY_NAME["create_shipment"], ours, outcomes[order_id])]
+        )
+
+    assert len(written) == 1, "the fence let it through"
+    shop.end_leases()
+    monkeypatch.undo()
+    shop.run()
+    shop.assert_confirmed(order_id)
+
+
+def test_unfenced_zombie_with_another_effect_would_take_the_units_twice(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: neither fence nor log. What they keep apart is real money and real units."""
+    order_id = shop.place()
+    shop.run_until_step(order_id, "notify")
+    step = checkout.BY_NAME["notify"]
+    told: list[Any] = []
+
+    def tell(works, answers):
+        told.extend(checkout.ids(works))
+        return checkout.all_done(works)
+
+    monkeypatch.setitem(
+        checkout.BY_NAME, "notify", checkout.Step("notify", do=tell, undo=None)
+    )
+    (zombie,) = saga.claim()
+    shop.end_leases()
+    shop.run()
+    saga.run([zombie])
+    assert told == [order_id], "fenced: once"
+
+    monkeypatch.setattr(
+        saga,
+        "STILL_OURS",
+        """SELECT s.order_id, false, '' FROM orders_saga s
+           JOIN unnest(%s::uuid[], %s::int[]) AS n(id, epoch) ON s.order_id = n.id""",
+    )
+    monkeypatch.setattr(saga, "LOG", "SELECT %s, %s, %s, %s, %s, %s, %s")
+    saga.run([zombie])
+
+    assert told == [order_id, order_id], "unfenced: twice"
+    assert step.name == "notify"
+
+
+@pytest.mark.race
+def test_two_workers_on_fifty_orders_do_each_step_once(shop: Shop) -> None:
+    from apps.inventory.stock import receive
+
+    receive(sku=shop.mug.sku, quantity=40, reason="restock", actor="clerk")
+    order_ids = [shop.place() for _ in range(50)]
+
+    def work(_: int) -> int:
+        claimed = 0
+        while Saga.objects.filter(state="forward").exists():
+            claimed += saga.advance(limit=7)
+        return claimed
+
+    counts = at_once(2, work)
+
+    steps = len([s for s in checkout.CHECKOUT if s.do is not None])
+    assert sum(counts) == 50 * steps
+    assert min(counts) > 0, "both had a share"
+    assert SagaStep.objects.count() == 50 * steps
+    assert not SagaStep.objects.exclude(outcome="done").exists()
+    assert Saga.objects.filter(state="done").count() == 50
+    assert len(shop.intents()) == 50
+    assert {i["status"] for i in shop.intents()} == {"succeeded"}
+    assert shop.stock() == (0, 0)
+    assert len(set(order_ids)) == 50
+    shop.assert_audit_clean()
+
+
+@pytest.mark.race
+def test_claims_at_once_never_share_an_order(shop: Shop) -> None:
+    for _ in range(8):
+        shop.place()
+
+    claimed = at_once(4, lambda _: [work.order_id for work in saga.claim(limit=8)])
+
+    assert sorted(id for ids in claimed for id in ids) == sorted(
+        Saga.objects.values_list("order_id", flat=True)
+    )
+    assert set(Saga.objects.values_list("epoch", "attempts")) == {(1, 1)}
+
+
+def test_lease_is_renewed_while_the_gateway_thinks(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shop.place()
+    asked, answer_now = threading.Event(), threading.Event()
+    gateway_ask = checkout.charging._ask_one
+
+    def slow(question):
+        asked.set()
+        assert answer_now.wait(10)
+        return gateway_ask(question)
+
+    beats = []
+
+    def beat(works):
+        shop.end_leases()
+        renew(works)
+        beats.append(shop.saga(order_id).lease_until > shop.saga(order_id).updated_at)
+        assert saga.claim() == [], "a renewed lease keeps others away"
+        answer_now.set()
+
+    renew = saga._renew
+    monkeypatch.setattr(saga, "_renew", beat)
+    monkeypatch.setattr(checkout.charging, "_ask_one", slow)
+    wait = checkout.charging.wait
+    monkeypatch.setattr(
+        checkout.charging,
+        "wait",
+        lambda futures, timeout: wait(futures, timeout=5 if beats else 0.01),
+    )
+
+    saga.advance()
+
+    assert asked.is_set()
+    assert beats == [True]
+    shop.run()
+    shop.assert_confirmed(order_id)
+
+
+def test_connection_cut_in_the_middle_of_a_write_is_made_anew_and_the_step_done_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_ids = [shop.place(), shop.place()]
+    step = checkout.BY_NAME["capture_payment"]
+    cuts = []
+
+    def cut_off(works, answers):
+        outcomes = step.do(works, answers)
+        if not cuts:
+            cuts.append(len(works))
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return outcomes
+
+    monkeypatch.setitem(checkout.BY_NAME, step.name, replace(step, do=cut_off))
+
+    shop.run()
+
+    assert cuts == [2]
+    for order_id in order_ids:
+        assert shop.log(order_id).count("do capture_payment: done") == 1
+        shop.assert_confirmed(order_id)
