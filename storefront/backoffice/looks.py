@@ -1,0 +1,84 @@
+"""How states, amounts and links look in the back office. Everything here escapes what it is given."""
+
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from storefront import money
+
+# State of anything in the shop → colour. A state nobody coloured is grey.
+COLOURS = {
+    # orders
+    "PENDING": "info",
+    "REQUIRES_ACTION": "warning",
+    "PAYMENT_AUTHORIZED": "info",
+    "PAYMENT_FAILED": "danger",
+    "CONFIRMED": "success",
+    "SHIPPED": "primary",
+    "DELIVERED": "success",
+    "RETURN_INITIATED": "warning",
+    # sagas and their steps
+    "forward": "info",
+    "undoing": "warning",
+    "done": "success",
+    "review": "danger",
+    "retry": "warning",
+    "refused": "danger",
+    "wait": "info",
+    # payments, refunds, calls
+    "requires_action": "warning",
+    "authorized": "info",
+    "captured": "success",
+    "failed": "danger",
+    "refunded": "warning",
+    "requested": "info",
+    "succeeded": "success",
+    # webhooks and mail
+    "received": "info",
+    "applied": "success",
+    "quarantined": "danger",
+    "dead": "danger",
+    "due": "info",
+    "sent": "success",
+    # stock
+    "active": "info",
+    "confirmed": "success",
+    "restocked": "warning",
+    "sold out": "danger",
+    "low": "warning",
+    "plenty": "success",
+    # parcels
+    "labelled": "info",
+    "handed_over": "primary",
+    "delivered": "success",
+    # promos
+    "running": "success",
+    "scheduled": "info",
+    "used up": "danger",
+}
+
+
+def label(state: str, text: str = "", *, title: str = "") -> SafeString:
+    """A coloured label for a state of anything."""
+    shown = text or str(state).replace("_", " ")
+    context = {"text": shown, "type": COLOURS.get(str(state), ""), "label_title": title}
+    return render_to_string("unfold/helpers/label.html", context)
+
+
+def amount(minor: int | None, currency: str = "") -> str:
+    """`"$19.99"`, or a dash where there is none."""
+    return "–" if minor is None else money.for_people(minor, currency or settings.SHOP_CURRENCY)
+
+
+def percent(basis_points: int) -> str:
+    """`825` is `"8.25 %"`."""
+    whole, rest = divmod(basis_points, 100)
+    return f"{whole} %" if not rest else f"{whole}.{rest:02d} %".replace("0 %", " %")
+
+
+def link(url: str, text: Any) -> SafeString:
+    """A link in the admin's colour."""
+    return format_html('<a class="text-link" href="{}">{}</a>', url, text)

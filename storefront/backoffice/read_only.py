@@ -1,0 +1,77 @@
+"""Records that staff look at and never type over: the ledger, payments, events, mail.
+
+They change through the domain's verbs only; the admin has no form for them, whatever permissions
+a person has been given.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+
+class LookedAt:
+    """Nothing is added, changed or deleted here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(LookedAt, ModelAdmin):
+    """A list and a page to read. Buttons that act are deeds (deeds.py)."""
+
+    list_per_page = 50
+    list_filter_submit = True
+    show_full_result_count = False
+    actions = ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(LookedAt, TabularInline):
+    """Rows of a record, newest page first, without a form."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    per_page = 25
+    show_change_link = False
+
+
+class MoneyIsRead:
+    """Shows amounts as people write them to staff who may look and not change.
+
+    Django shows such staff the model's own value, which is minor units: $18.00 would read 1,800.
+    `shown_instead` maps a form's field to the method that shows it.
+    """
+
+    shown_instead: dict[str, str] = {}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        allowed = (
+            self.has_change_permission(request, obj)  # type: ignore[attr-defined]
+            if obj is not None
+            else self.has_add_permission(request)  # type: ignore[attr-defined]
+        )
+        if allowed:
+            return fieldsets
+        return [
+            (name, {**options, "fields": self._shown(options["fields"])})
+            for name, options in fieldsets
+        ]
+
+    def _shown(self, fields: Any) -> list[Any]:
+        return [
+            tuple(self._shown(name))
+            if isinstance(name, (list, tuple))
+            else self.shown_instead.get(name, name)
+            for name in fields
+        ]
