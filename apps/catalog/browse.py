@@ -24,12 +24,14 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
+    Value,
 )
 from django.db.models.functions import Coalesce
 
 from apps.catalog import cache
 from apps.catalog import search as wording
 from apps.catalog.models import Category, Product, ProductImage, Variant
+from apps.catalog.pictures import PLACEHOLDER
 from apps.inventory.models import StockItem
 
 SHOP_ORDER = ("-featured", "name", "id")
@@ -223,7 +225,7 @@ class ProductDetail:
 
     @property
     def image(self) -> str:
-        return self.images[0].path if self.images else ""
+        return self.images[0].path if self.images else PLACEHOLDER
 
     @property
     def skus(self) -> tuple[str, ...]:
@@ -267,8 +269,8 @@ _IN_STOCK = Exists(_STOCK_OF_PRODUCT)
 _FIRST_IMAGE = ProductImage.objects.filter(product=OuterRef("pk")).order_by("position", "id")
 # PostgreSQL works these out for the rows of the page only, after sorting and limiting.
 _CARD: dict[str, Any] = {
-    "image_path": Coalesce(Subquery(_FIRST_IMAGE.values("path")[:1]), ""),
-    "image_alt": Coalesce(Subquery(_FIRST_IMAGE.values("alt")[:1]), ""),
+    "image_path": Coalesce(Subquery(_FIRST_IMAGE.values("path")[:1]), Value(PLACEHOLDER)),
+    "image_alt": Coalesce(Subquery(_FIRST_IMAGE.values("alt")[:1]), Value("")),
     "in_stock": _IN_STOCK,
     "units_left": Coalesce(
         Subquery(
@@ -389,7 +391,7 @@ def _read_detail(slug: str) -> ProductDetail | None:
                 compare_at_amount=variant.compare_at_amount,
                 currency=variant.currency,
                 weight_grams=variant.weight_grams,
-                image=own_picture.get(variant.pk) or (rows[0].path if rows else ""),
+                image=own_picture.get(variant.pk) or (rows[0].path if rows else PLACEHOLDER),
             )
             for variant in variants
         ),

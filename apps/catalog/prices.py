@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from apps.catalog.pictures import PLACEHOLDER
+
 OFFERS = """
     SELECT v.sku, v.id, p.id, p.slug, c.path,
            CASE WHEN v.name = '' THEN p.name ELSE p.name || ' · ' || v.name END,
            v.price_amount, v.currency, v.weight_grams, v.taxable, v.requires_shipping,
-           coalesce(picture.path, '')
+           coalesce(picture.path, %s)
     FROM catalog_variant v
     JOIN catalog_product p ON p.id = v.product_id AND p.published
     JOIN catalog_category c ON c.id = p.category_id
@@ -52,7 +54,7 @@ def offers(skus: Iterable[str]) -> dict[str, Offer]:
     if not asked:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(OFFERS, [asked])
+        cursor.execute(OFFERS, [PLACEHOLDER, asked])
         return {row[0]: Offer(*row) for row in cursor.fetchall()}
 
 
