@@ -320,6 +320,8 @@ else:
 if not STRIPE_API_HOST:
     del STRIPE_API_HOST  # dj-stripe takes its presence as an order
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+# "STRIPE_API_HOST should not be set in production": it is not, see above.
+SILENCED_SYSTEM_CHECKS = ["djstripe.W002"] if DEVELOPMENT else []
 
 # --- People -------------------------------------------------------------------------------------
 
@@ -462,6 +464,8 @@ LOGGING = {
         "apps": {"level": "INFO"},
         "storefront": {"level": "INFO"},
         "celery": {"level": "WARNING"},
+        # Its warnings are shoppers' mistakes: one line for each 404 and 429.
+        "django.request": {"level": "ERROR"},
         "stripe": {"level": "WARNING"},
     },
 }

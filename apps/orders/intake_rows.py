@@ -16,7 +16,7 @@ from apps.orders.models import Order
 from apps.orders.moves import MESSAGES
 
 if TYPE_CHECKING:
-    from apps.orders.intake import Pending
+    from apps.orders.pending import Pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,23 @@ def write(running: "Sequence[Pending]", answers: dict[UUID, dict[str, Any]]) -> 
         user_id=("bigint", [p.request.user_id for p in running]),
         email=("text", [p.request.email for p in running]),
         cart_id=("uuid", [p.request.cart_id for p in running]),
-        currency=("text", [p.quote.currency for p in running]),
-        subtotal_amount=("bigint", [p.quote.subtotal_amount for p in running]),
-        discount_amount=("bigint", [p.quote.discount_amount for p in running]),
-        shipping_amount=("bigint", [p.quote.shipping_amount for p in running]),
-        tax_amount=("bigint", [p.quote.tax_amount for p in running]),
-        total_amount=("bigint", [p.quote.total_amount for p in running]),
+        currency=("text", [p.priced.currency for p in running]),
+        subtotal_amount=("bigint", [p.priced.subtotal_amount for p in running]),
+        discount_amount=("bigint", [p.priced.discount_amount for p in running]),
+        shipping_amount=("bigint", [p.priced.shipping_amount for p in running]),
+        tax_amount=("bigint", [p.priced.tax_amount for p in running]),
+        total_amount=("bigint", [p.priced.total_amount for p in running]),
         shipping_address=("jsonb", [json.dumps(p.request.shipping_address) for p in running]),
         billing_address=(
             "jsonb",
             [p.request.billing_address and json.dumps(p.request.billing_address) for p in running],
         ),
         shipping_method=("text", [p.request.shipping_method for p in running]),
-        promo_codes=("jsonb", [json.dumps([a.code for a in p.quote.promos]) for p in running]),
+        promo_codes=("jsonb", [json.dumps([a.code for a in p.priced.promos]) for p in running]),
         status=("text", [Order.Status.PENDING.value] * len(running)),
         seq=("int", [1] * len(running)),
     )
-    lines = [(p.order_id, line) for p in running for line in p.quote.lines]
+    lines = [(p.order_id, line) for p in running for line in p.priced.lines]
     insert(
         "orders_orderline",
         order_id=("uuid", [order_id for order_id, _ in lines]),
@@ -104,8 +104,8 @@ def write(running: "Sequence[Pending]", answers: dict[UUID, dict[str, Any]]) -> 
         id=("uuid", [uuid7() for _ in running]),
         order_id=("uuid", ids),
         status=("text", ["created"] * len(running)),
-        amount=("bigint", [p.quote.total_amount for p in running]),
-        currency=("text", [p.quote.currency for p in running]),
+        amount=("bigint", [p.priced.total_amount for p in running]),
+        currency=("text", [p.priced.currency for p in running]),
         payment_method=("text", [p.request.payment_method for p in running]),
         captured_amount=("bigint", [0] * len(running)),
         refunded_amount=("bigint", [0] * len(running)),

@@ -9,6 +9,7 @@ from django.conf import settings
 from apps.notifications.messages import Message, compose
 from apps.orders import tokens
 from apps.orders.models import Order, Return
+from apps.shipping import carriers
 from apps.shipping.models import Shipment
 from storefront import money
 
@@ -64,7 +65,7 @@ def shipped(order: Order, shipment: Shipment) -> Message:
     """“Your order is on its way”."""
     data = _common(order) | {
         "tracking_number": shipment.tracking_number,
-        "carrier": shipment.carrier,
+        "carrier": carriers.by_code(shipment.carrier).name,
         "estimate": _estimate(shipment),
         "address": _address(order),
     }

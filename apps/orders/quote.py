@@ -4,15 +4,17 @@ The order of computing is: line totals, promo discounts per line, shipping (by w
 discounted subtotal), tax on what is taxable after discount. Amounts are minor units.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
 from apps.catalog import prices
+from apps.catalog.prices import Offer
 from apps.inventory import stock
 from apps.promos import pricing
+from apps.promos.models import Promo
 from apps.promos.pricing import AppliedPromo, PricedLine
 from apps.shipping import rates as shipping_rates
 from apps.taxes import rates as tax_rates
@@ -94,17 +96,21 @@ def quote_lines(
     shipping_method: str = "",
     customer_key: str | None = None,
     with_availability: bool = True,
+    offers: Mapping[str, Offer] | None = None,
+    promos: Mapping[str, Promo] | None = None,
 ) -> Quote:
     """Price `lines` ((sku, quantity); the same SKU twice counts together).
 
     Without a country or method there is no shipping and no tax yet. A problem never raises: it
     stands in `problems`, and its line, promo or method simply does not count.
-    `with_availability=False` saves the question to the stock where the intake asks it anyway.
+    `with_availability=False` saves the question to the stock where the intake asks it anyway;
+    `offers` and `promos` are those of a whole batch, looked up once.
     """
     quantities: dict[str, int] = {}
     for sku, quantity in lines:
         quantities[sku] = quantities.get(sku, 0) + quantity
-    offers = prices.offers(quantities)
+    if offers is None:
+        offers = prices.offers(quantities)
     available = stock.availability(quantities) if with_availability else {}
     problems = [
         QuoteProblem("unavailable", "This is no longer sold.", sku=sku, available=0)
@@ -122,6 +128,7 @@ def quote_lines(
         ],
         promo_codes,
         customer_key=customer_key,
+        promos=promos,
     )
     problems += [
         QuoteProblem(error.code, str(error), promo_code=error.promo_code)

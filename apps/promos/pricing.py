@@ -4,7 +4,7 @@ Order of application: buy-X-get-Y, percentages, fixed amounts, free shipping; ea
 before left. Every discount is shared out over the lines it applies to, to the cent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -63,14 +63,22 @@ ORDER = {
 
 
 def discounts_for(
-    lines: Sequence[PricedLine], codes: Iterable[str], *, customer_key: str | None = None
+    lines: Sequence[PricedLine],
+    codes: Iterable[str],
+    *,
+    customer_key: str | None = None,
+    promos: Mapping[str, Promo] | None = None,
 ) -> Discounts:
-    """Apply `codes` to `lines`. `customer_key` (lower-case e-mail) checks a limit per customer."""
+    """Apply `codes` to `lines`. `customer_key` (lower-case e-mail) checks a limit per customer.
+
+    `promos` are those of a batch, from `load`.
+    """
     nothing = tuple(0 for _ in lines)
     typed = {normalise(code): code for code in codes}
     if not typed:
         return Discounts(nothing, False, (), ())
-    promos = {promo.normal_code: promo for promo in _load(typed)}
+    if promos is None:
+        promos = load(typed.values())
     refused: list[PromoError] = []
     usable: list[tuple[Promo, tuple[int, ...]]] = []
     subtotal = sum(line.quantity * line.unit_amount for line in lines)
@@ -100,16 +108,21 @@ def discounts_for(
     return Discounts(per_line, free, tuple(applied), tuple(refused))
 
 
-def _load(typed: Iterable[str]) -> Iterable[Promo]:
+def load(codes: Iterable[str]) -> dict[str, Promo]:
+    """The promos behind `codes`, by normal code, with what `discounts_for` looks at."""
+    wanted = {normalise(code) for code in codes} - {""}
+    if not wanted:
+        return {}
     # The database's clock decides the window.
-    return (
-        Promo.objects.filter(normal_code__in=[code for code in typed if code])
+    found = (
+        Promo.objects.filter(normal_code__in=wanted)
         .annotate(
             started=_holds(Q(starts_at__isnull=True) | Q(starts_at__lte=Now())),
             ended=_holds(Q(ends_at__lte=Now())),
         )
         .prefetch_related("products", "categories")
     )
+    return {promo.normal_code: promo for promo in found}
 
 
 def _holds(condition: Q) -> Case:
