@@ -1,13 +1,17 @@
 // An order's page that moves as the order does.
 //
 // A websocket brings each move; it is asked for what came after the last `seq` seen, so a lost
-// connection loses nothing. Where it cannot be kept, the status is polled with its ETag.
+// connection loses nothing. Where it cannot be had or kept, the status is polled with its ETag. And
+// because a push can get lost without a trace, the status is asked for now and then all the same.
 
 const page = document.querySelector("[data-order]");
 const journey = JSON.parse(document.getElementById("journey").textContent);
 const live = page.querySelector("[data-live]");
 const over = new Set(["CANCELLED", "RETURNED"]);
 const PATIENCE = 30_000; // ms, the longest wait between two tries
+const OPENS_WITHIN = 2_500; // ms; a server that is stuck accepts and then says nothing
+const POLL = 2_500; // ms between two questions without a socket
+const LOOK = 40_000; // ms between two looks beside a socket
 
 let seq = Number(page.dataset.seq);
 let status = page.dataset.status;
@@ -15,6 +19,7 @@ let tries = 0;
 let opened = false;
 let socket = null;
 let poll = 0;
+let polling = false;
 let etag = null;
 
 function say(state, words) {
@@ -99,15 +104,18 @@ function connect() {
   } catch {
     return again();
   }
+  setTimeout(() => socket && !opened && startPolling(), OPENS_WITHIN);
   socket.addEventListener("open", () => {
     opened = true;
-    clearTimeout(poll);
-    poll = 0;
+    polling = false;
+    schedule(LOOK);
     say("live", "Live: this page moves by itself.");
   });
   socket.addEventListener("message", (event) => {
     tries = 0;
-    show(JSON.parse(event.data));
+    const move = JSON.parse(event.data);
+    if (move.seq > seq + 1) catchUp().catch(() => {});
+    else show(move);
   });
   socket.addEventListener("close", (event) => {
     socket = null;
@@ -126,29 +134,37 @@ function again() {
 }
 
 function startPolling() {
-  if (poll) return;
+  if (polling) return;
+  polling = true;
   say("polling", "Looking again every few seconds.");
-  const ask = async () => {
-    try {
-      const headers = page.dataset.token ? { "X-Order-Token": page.dataset.token } : {};
-      if (etag) headers["If-None-Match"] = etag;
-      const response = await fetch(page.dataset.poll, { headers, cache: "no-store" });
-      if (response.status === 200) {
-        etag = response.headers.get("ETag");
-        const now = await response.json();
-        if (now.seq > seq) {
-          const since = page.dataset.poll.replace(/status\/$/, `events/?after_seq=${seq}`);
-          delete headers["If-None-Match"];
-          const moves = await (await fetch(since, { headers, cache: "no-store" })).json();
-          for (const move of moves.results ?? []) show(move);
-        }
-      }
-    } catch {
-      // Offline; the next round will tell.
+  schedule(300);
+}
+
+function schedule(wait) {
+  clearTimeout(poll);
+  poll = setTimeout(look, wait * (0.8 + 0.4 * Math.random()));
+}
+
+async function look() {
+  try {
+    const headers = page.dataset.token ? { "X-Order-Token": page.dataset.token } : {};
+    const asked = etag ? { ...headers, "If-None-Match": etag } : headers;
+    const response = await fetch(page.dataset.poll, { headers: asked, cache: "no-store" });
+    if (response.status === 200) {
+      etag = response.headers.get("ETag");
+      if ((await response.json()).seq > seq) await catchUp();
     }
-    if (!over.has(status) && !(socket && opened)) poll = setTimeout(ask, 2500);
-  };
-  poll = setTimeout(ask, 300);
+  } catch {
+    // Offline; the next round will tell.
+  }
+  if (!over.has(status)) schedule(polling ? POLL : LOOK);
+}
+
+async function catchUp() {
+  const headers = page.dataset.token ? { "X-Order-Token": page.dataset.token } : {};
+  const since = page.dataset.poll.replace(/status\/$/, `events/?after_seq=${seq}`);
+  const moves = await (await fetch(since, { headers, cache: "no-store" })).json();
+  for (const move of moves.results ?? []) show(move);
 }
 
 document.addEventListener("visibilitychange", () => {
