@@ -7,3 +7,9 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 
 application = get_wsgi_application()
+
+from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
+
+# Import the views now: otherwise the first requests of every thread do, all at once, while
+# shoppers wait.
+_ = get_resolver().url_patterns

@@ -8,15 +8,14 @@ wrong charge.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import connection
-
 from apps.catalog.pictures import PLACEHOLDER
+from storefront import prepared
 
 OFFERS = """
     SELECT v.sku, v.id, p.id, p.slug, c.path,
            CASE WHEN v.name = '' THEN p.name ELSE p.name || ' · ' || v.name END,
            v.price_amount, v.currency, v.weight_grams, v.taxable, v.requires_shipping,
-           coalesce(picture.path, %s)
+           coalesce(picture.path, %s::text)
     FROM catalog_variant v
     JOIN catalog_product p ON p.id = v.product_id AND p.published
     JOIN catalog_category c ON c.id = p.category_id
@@ -26,7 +25,7 @@ OFFERS = """
         ORDER BY i.variant_id IS DISTINCT FROM v.id, i.variant_id IS NOT NULL, i.position, i.id
         LIMIT 1
     ) picture ON true
-    WHERE v.active AND v.sku = ANY(%s)
+    WHERE v.active AND v.sku = ANY(%s::text[])
 """
 
 
@@ -53,9 +52,7 @@ def offers(skus: Iterable[str]) -> dict[str, Offer]:
     asked = [sku for sku in set(skus) if _may_exist(sku)]
     if not asked:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(OFFERS, [PLACEHOLDER, asked])
-        return {row[0]: Offer(*row) for row in cursor.fetchall()}
+    return {row[0]: Offer(*row) for row in prepared.fetch(OFFERS, [PLACEHOLDER, asked])}
 
 
 def _may_exist(sku: str) -> bool:

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
-
 from apps.inventory import strategies
 from apps.inventory.allocation import Grant, ReserveRequest, Shortage
 from apps.inventory.models import Hold, StockMovement
+from storefront import prepared
 
 INSERT = """
     INSERT INTO inventory_hold (order_id, stock_item_id, quantity, state, expires_at)
@@ -21,7 +20,7 @@ INSERT = """
     FROM unnest(%s::uuid[], %s::bigint[], %s::int[]) AS n(o, s, q)
 """
 MOVE = """
-    UPDATE inventory_hold SET state = %s WHERE order_id = ANY(%s) AND state = %s
+    UPDATE inventory_hold SET state = %s WHERE order_id = ANY(%s::uuid[]) AND state = %s
     RETURNING order_id, stock_item_id, quantity
 """
 # Ascending id, as everywhere: two batches that share SKUs queue up instead of deadlocking.
@@ -61,8 +60,7 @@ def reserve(
     ]
     if rows:
         orders, items, units = map(list, zip(*rows, strict=True))
-        with connection.cursor() as cursor:
-            cursor.execute(INSERT, [hold_time, orders, items, units])
+        prepared.run(INSERT, [hold_time, orders, items, units])
     return [answer if isinstance(answer, Shortage) else None for answer in answers]
 
 
@@ -97,19 +95,16 @@ def restock(order_ids: Iterable[UUID], *, reason: str) -> None:
 
 def extend(order_ids: Iterable[UUID], *, hold_time: timedelta, cap: timedelta) -> None:
     """Heartbeat: keep active holds for another `hold_time`, at most `cap` after they were made."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE inventory_hold"
-            " SET expires_at = least(created_at + %s, greatest(expires_at, now() + %s))"
-            " WHERE order_id = ANY(%s) AND state = 'active'",
-            [cap, hold_time, list(order_ids)],
-        )
+    prepared.run(
+        "UPDATE inventory_hold"
+        " SET expires_at = least(created_at + %s, greatest(expires_at, now() + %s))"
+        " WHERE order_id = ANY(%s::uuid[]) AND state = 'active'",
+        [cap, hold_time, list(order_ids)],
+    )
 
 
 def _move(order_ids: list[UUID], old: Hold.State, new: Hold.State) -> Moved:
-    with connection.cursor() as cursor:
-        cursor.execute(MOVE, [new.value, order_ids, old.value])
-        return cursor.fetchall()
+    return prepared.fetch(MOVE, [new.value, order_ids, old.value])
 
 
 def _change(moved: Moved, *, on_hand: int, reserved: int) -> None:
@@ -119,18 +114,15 @@ def _change(moved: Moved, *, on_hand: int, reserved: int) -> None:
     if not units:
         return
     items = sorted(units)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CHANGE,
-            [items, [on_hand * units[i] for i in items], [reserved * units[i] for i in items]],
-        )
+    prepared.run(
+        CHANGE, [items, [on_hand * units[i] for i in items], [reserved * units[i] for i in items]]
+    )
 
 
 def _record(moved: Moved, *, kind: StockMovement.Kind, sign: int, reason: str) -> None:
     if not moved:
         return
     orders, items, units = map(list, zip(*moved, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            RECORD, [kind.value, reason, "saga", orders, items, [sign * unit for unit in units]]
-        )
+    prepared.run(
+        RECORD, [kind.value, reason, "saga", orders, items, [sign * unit for unit in units]]
+    )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from uuid_utils.compat import uuid7
 
 from apps.cart.models import Cart
 from apps.orders.checkout import FIRST_STEP
 from apps.orders.models import Order
 from apps.orders.moves import MESSAGES
+from storefront import prepared
 
 if TYPE_CHECKING:
     from apps.orders.pending import Pending
@@ -31,18 +31,17 @@ class KnownKey:
 def known_keys(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], KnownKey]:
     """Those of `keys` ((scope, key)) under which an order was accepted."""
     scopes, names = map(list, zip(*keys, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT k.scope, k.key, k.fingerprint, k.order_id, k.answer"
-            " FROM orders_idempotencykey k"
-            " JOIN unnest(%s::text[], %s::text[]) AS n(scope, key)"
-            " ON k.scope = n.scope AND k.key = n.key",
-            [scopes, names],
-        )
-        return {
-            (scope, key): KnownKey(bytes(fingerprint), order_id, _parsed(answer))
-            for scope, key, fingerprint, order_id, answer in cursor.fetchall()
-        }
+    rows = prepared.fetch(
+        "SELECT k.scope, k.key, k.fingerprint, k.order_id, k.answer"
+        " FROM orders_idempotencykey k"
+        " JOIN unnest(%s::text[], %s::text[]) AS n(scope, key)"
+        " ON k.scope = n.scope AND k.key = n.key",
+        [scopes, names],
+    )
+    return {
+        (scope, key): KnownKey(bytes(fingerprint), order_id, _parsed(answer))
+        for scope, key, fingerprint, order_id, answer in rows
+    }
 
 
 def live_orders_of_carts(cart_ids: Iterable[UUID | None]) -> dict[UUID | None, tuple[UUID, str]]:
@@ -58,9 +57,10 @@ def live_orders_of_carts(cart_ids: Iterable[UUID | None]) -> dict[UUID | None, t
 
 def next_numbers(count: int) -> list[int]:
     """`count` fresh numbers of the sequence."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('orders_number') FROM generate_series(1, %s)", [count])
-        return [number for (number,) in cursor.fetchall()]
+    rows = prepared.fetch(
+        "SELECT nextval('orders_number') FROM generate_series(1, %s::int)", [count]
+    )
+    return [number for (number,) in rows]
 
 
 def write(running: "Sequence[Pending]", answers: dict[UUID, dict[str, Any]]) -> None:
@@ -146,24 +146,22 @@ def insert(table: str, **columns: tuple[str, list[Any]]) -> None:
     arrays = ", ".join(
         f"%s::{'text' if kind == 'jsonb' else kind}[]" for kind, _ in columns.values()
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({names}) SELECT {picked}"  # noqa: S608
-            f" FROM unnest({arrays}) AS n({names})",
-            [values for _, values in columns.values()],
-        )
+    prepared.run(
+        f"INSERT INTO {table} ({names}) SELECT {picked}"  # noqa: S608
+        f" FROM unnest({arrays}) AS n({names})",
+        [values for _, values in columns.values()],
+    )
 
 
 def _write_sagas(ids: list[UUID]) -> None:
-    with connection.cursor() as cursor:
-        # The database's clock sets the deadline; it is the hold's.
-        cursor.execute(
-            "INSERT INTO orders_saga (order_id, state, step, attempts, epoch, due_at, waiting_for,"
-            " deadline_at, cancel_reason, last_error, review_reason, reviewed_from)"
-            " SELECT o, 'forward', %s, 0, 0, now(), '', now() + %s, '', '', '', ''"
-            " FROM unnest(%s::uuid[]) AS n(o)",
-            [FIRST_STEP, settings.HOLD_TIME, ids],
-        )
+    # The database's clock sets the deadline; it is the hold's.
+    prepared.run(
+        "INSERT INTO orders_saga (order_id, state, step, attempts, epoch, due_at, waiting_for,"
+        " deadline_at, cancel_reason, last_error, review_reason, reviewed_from)"
+        " SELECT o, 'forward', %s, 0, 0, now(), '', now() + %s, '', '', '', ''"
+        " FROM unnest(%s::uuid[]) AS n(o)",
+        [FIRST_STEP, settings.HOLD_TIME, ids],
+    )
 
 
 def _parsed(value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from collections import Counter
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.inventory.allocation import Grant, ReserveRequest, Shelf, Shortage, hand_out
 from apps.inventory.strategies import shelves as stock_rows
+from storefront import prepared
 
 # All or nothing: the rows are locked in ascending id by `scarce` (FOR UPDATE returns the newest
 # version, also of a row that it had to wait for), and nothing moves unless every one of them has
@@ -64,11 +65,10 @@ def _reserve(rows: list[Shelf]) -> bool:
 
 def _update(rows: list[Shelf]) -> bool:
     taking = sorted((row for row in rows if row.taken), key=lambda row: row.id)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            RESERVE, [[row.id for row in taking], [row.taken for row in taking], len(taking)]
-        )
-        return cursor.rowcount == len(taking)
+    touched = prepared.run(
+        RESERVE, [[row.id for row in taking], [row.taken for row in taking], len(taking)]
+    )
+    return touched == len(taking)
 
 
 class _Missed(Exception):

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 
-from django.db import connection
-
 from apps.inventory.allocation import ReserveRequest, Shelf
 from apps.inventory.models import StockItem
+from storefront import prepared
 
 READ = """
     SELECT s.id, s.variant_id, s.on_hand - s.reserved, s.version
     FROM inventory_stockitem s JOIN inventory_warehouse w ON w.id = s.warehouse_id
-    WHERE s.variant_id = ANY(%s)
+    WHERE s.variant_id = ANY(%s::bigint[])
     ORDER BY s.variant_id, w.priority, s.id
 """
 
@@ -18,9 +17,7 @@ READ = """
 def read(requests: Iterable[ReserveRequest]) -> list[Shelf]:
     """The stock items that could serve `requests`, preferred warehouse first; no lock."""
     wanted = sorted({line.variant_id for request in requests for line in request.lines})
-    with connection.cursor() as cursor:
-        cursor.execute(READ, [wanted])
-        return [Shelf(*row) for row in cursor.fetchall()]
+    return [Shelf(*row) for row in prepared.fetch(READ, [wanted])]
 
 
 def lock(shelves: list[Shelf]) -> None:
