@@ -52,6 +52,8 @@ function show(move) {
   page.querySelector("[data-timeline]").append(line);
   act(move.next_action);
   fetchExtras();
+  // The parcel gets its label a moment after the order is confirmed, without a move of its own.
+  if (status === "CONFIRMED") setTimeout(fetchExtras, 4000);
   if (over.has(status)) finish();
 }
 

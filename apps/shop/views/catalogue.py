@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.core.paginator import InvalidPage, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -31,6 +32,7 @@ from storefront.rate_limits import by_address, by_user, limited
 PER_PAGE = 24
 FEATURED = 8
 LAST_FEW = 4
+RELATED_SECONDS = 60
 SORTS = (
     ("", "our own order"),
     ("price", "price, low first"),
@@ -384,13 +386,6 @@ def _product_context(
     ]
     place = {picture["url"]: index for index, picture in enumerate(pictures)}
     names = [option.name for option in detail.options]
-    related = [
-        card
-        for card in cards.cards(
-            browse.products(category=detail.category.slug, in_stock=True)[: LAST_FEW + 1]
-        )
-        if card.slug != detail.slug
-    ]
     return {
         "product": {
             "slug": detail.slug,
@@ -427,7 +422,7 @@ def _product_context(
         "error": "",
         "hour": hour_of(detail.trail[0].slug) if detail.trail else "",
         "current_shelf": detail.trail[0].slug if detail.trail else "",
-        "related": related[:LAST_FEW],
+        "related": _related(detail),
         "variants_data": [
             {
                 "values": [variant.options.get(name, "") for name in names],
@@ -442,6 +437,17 @@ def _product_context(
             for variant in variants
         ],
     }
+
+
+def _related(detail: ProductDetail) -> list[cards.Card]:
+    """Neighbours on the shelf. Up to a minute old: during a sale everybody asks for the same."""
+    key = f"shop:related:{detail.category.slug}"
+    neighbours = cache.get(key)
+    if neighbours is None:
+        found = browse.products(category=detail.category.slug, in_stock=True)[: LAST_FEW + 1]
+        neighbours = cards.cards(found)
+        cache.set(key, neighbours, RELATED_SECONDS)
+    return [card for card in neighbours if card.slug != detail.slug][:LAST_FEW]
 
 
 def _option_value(
