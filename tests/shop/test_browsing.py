@@ -1,9 +1,12 @@
 """Looking around: what the pages show, what they refuse."""
 
+import re
+
 import pytest
 from django.test import Client
 
 from apps.catalog.models import ProductImage
+from apps.inventory.models import StockItem
 from tests.factories import (
     CategoryFactory,
     ProductOptionFactory,
@@ -15,6 +18,8 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
 @pytest.fixture
@@ -59,6 +64,26 @@ def test_chosen_variant_goes_into_the_cart_without_scripts(visitor: Client) -> N
 
     assert "/cart/lines/CLAY-MUG/" in page
     assert f"/cart/lines/{mug.sku}/" not in page
+
+
+def test_kept_page_is_nobody_elses_and_never_old() -> None:
+    mug = a_mug(stock=5, price=1800)
+    alice, bob = (Client(enforce_csrf_checks=True) for _ in range(2))
+    address = f"/p/{mug.product.slug}/"
+    tokens = [
+        TOKEN.search(browser.get(address).content.decode()).group(1) for browser in (alice, bob)
+    ]
+    assert tokens[0] != tokens[1]
+
+    for browser, token in zip((alice, bob), tokens, strict=True):
+        sent = {"quantity": "1", "csrfmiddlewaretoken": token}
+        assert browser.post(address, sent).status_code == 302
+    # The message that waits for her is hers, and is shown once.
+    assert "in your cart." in alice.get(address).content.decode()
+    assert "in your cart." not in alice.get(address).content.decode()
+
+    StockItem.objects.filter(variant=mug).update(on_hand=2)
+    assert "Only 2 left" in Client().get(address).content.decode()
 
 
 def test_combination_that_is_not_made_is_refused(visitor: Client) -> None:

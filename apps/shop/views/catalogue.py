@@ -24,6 +24,7 @@ from apps.catalog.browse import CategoryNode, ProductDetail
 from apps.inventory import stock
 from apps.shop import cards, visitors
 from apps.shop.mornings import hour_of
+from apps.shop.page_cache import kept_page
 from apps.shop.quantities import NotAQuantity, read_quantity
 from apps.shop.views.errors import too_many
 from storefront import money, rate_limits
@@ -301,7 +302,17 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     variants = _variants(detail)
     if request.method != "POST":
-        return render(request, "shop/product.html", _product_context(request, detail, variants))
+        asked = request.GET.get("variant", "")[:120]
+        return kept_page(
+            request,
+            detail,
+            [min(variant.available, cards.FEW + 1) for variant in variants],
+            asked if asked in detail.skus else "",
+            _related(detail),
+            render=lambda: render(
+                request, "shop/product.html", _product_context(request, detail, variants)
+            ),
+        )
 
     values = [request.POST.get(f"option-{position}", "") for position in range(len(detail.options))]
     typed = request.POST.get("quantity", "1")

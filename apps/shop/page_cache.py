@@ -1,0 +1,45 @@
+"""A rendered page, kept for whoever would see the very same one.
+
+Rendering is most of what a product page costs, and during a sale thousands of visitors look at one.
+The key holds everything the page was made of (what is shown and what is left of it), so a kept page
+is never an old one; it is only not rendered again. What differs from visitor to visitor:
+
+- the CSRF token: kept pages hold a mark in its place, each visitor gets her own
+- who is signed in, and messages that wait for her: such visitors get a page of their own
+- how much is in her cart: part of the key
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.templatetags.static import static
+
+from apps.shop.context_processors import shelves
+
+SECONDS = 300
+TOKEN = re.compile(r'(name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}(")')
+MARK = "@csrf-token-of-the-visitor@"
+
+
+def kept_page(
+    request: HttpRequest, *made_of: object, render: Callable[[], HttpResponse]
+) -> HttpResponse:
+    """The page that `render` makes out of `made_of`, rendered anew only when those are new."""
+    if request.user.is_authenticated or len(messages.get_messages(request)):
+        return render()
+    # The frame of the page is made of the shelves, and of this release's style sheets.
+    frame = (shelves(), static("css/shop.css"), static("js/product.js"))
+    ingredients = repr((made_of, frame, request.session.get("count", 0)))
+    key = f"shop:page:{hashlib.sha256(ingredients.encode('utf-8', 'replace')).hexdigest()}"
+    body = cache.get(key)
+    if body is None:
+        response = render()
+        body = TOKEN.sub(rf"\g<1>{MARK}\g<2>", response.content.decode())
+        cache.set(key, body, SECONDS)
+        return response
+    return HttpResponse(body.replace(MARK, get_token(request)))
