@@ -63,7 +63,7 @@ class OrderStatus(OrderEndpoint):
         unchanged = get_conditional_response(
             request._request, etag=etag, response=HttpResponse(headers=headers)
         )
-        if unchanged.status_code != 200:
+        if unchanged is not None and unchanged.status_code != 200:
             return unchanged
         return Response(payloads.status(order), headers=headers)
 
