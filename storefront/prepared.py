@@ -6,21 +6,21 @@ statements of the intake and the saga are few and always the same: here they are
 Errors come as Django's (`django.db.IntegrityError` …), transactions are Django's as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from django.db import connection
 
 
-def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def fetch(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
     """The rows of a statement."""
     with _cursor() as cursor, connection.wrap_database_errors:
         cursor.execute(sql, parameters, prepare=True)
         return cursor.fetchall()
 
 
-def run(sql: str, parameters: Sequence[Any] = ()) -> int:
+def run(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
     """Run a statement; how many rows it touched."""
     with _cursor() as cursor, connection.wrap_database_errors:
         cursor.execute(sql, parameters, prepare=True)

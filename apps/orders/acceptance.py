@@ -5,7 +5,7 @@
     3. price      every checkout, by today's catalogue and promos; compare the expected total
     4. redeem     lock the promos, first come first served
     5. reserve    one conditional UPDATE on the stock for the whole batch
-    6. write      order, lines, payment, saga, first event, key: one INSERT per table
+    6. write      order, lines, payment, saga, first event, key: one statement
     7. commit     one fsync for all of them; then everybody hears, and the worker's bell rings
 
 One failing request never fails its batch mates: when a batch does not go together, each of its

@@ -139,7 +139,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(max_length=32)
     order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="key")
-    answer = models.JSONField()
+    answer = models.TextField(help_text="the body of the 202, as it was sent")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
