@@ -122,10 +122,12 @@ def _shelves(seeded: Seeded) -> dict[str, Category]:
     for shelf in SHELVES:
         if shelf.slug not in known:
             known[shelf.slug] = Category.objects.add_root(
-                slug=shelf.slug,
-                name=shelf.name,
-                description=shelf.description,
-                image=f"/static/demo/shelf-{shelf.slug}.svg",
+                {
+                    "slug": shelf.slug,
+                    "name": shelf.name,
+                    "description": shelf.description,
+                    "image": f"/static/demo/shelf-{shelf.slug}.svg",
+                }
             )
             seeded.count("categories")
     return known
