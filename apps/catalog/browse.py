@@ -27,6 +27,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan
 
 from apps.catalog import cache
 from apps.catalog import search as wording
@@ -267,21 +268,23 @@ _STOCK_OF_PRODUCT = StockItem.objects.filter(
 )
 _IN_STOCK = Exists(_STOCK_OF_PRODUCT)
 _FIRST_IMAGE = ProductImage.objects.filter(product=OuterRef("pk")).order_by("position", "id")
-# PostgreSQL works these out for the rows of the page only, after sorting and limiting.
+_UNITS_LEFT = Coalesce(
+    Subquery(
+        _STOCK_OF_PRODUCT.order_by()
+        .values("variant__product")
+        .annotate(units=Sum(F("on_hand") - F("reserved")))
+        .values("units"),
+        output_field=IntegerField(),
+    ),
+    0,
+)
+# PostgreSQL works these out for the rows of the page only, after sorting and limiting. (`in_stock`
+# is not _IN_STOCK here: an EXISTS in the select list is hashed over the whole stock first.)
 _CARD: dict[str, Any] = {
     "image_path": Coalesce(Subquery(_FIRST_IMAGE.values("path")[:1]), Value(PLACEHOLDER)),
     "image_alt": Coalesce(Subquery(_FIRST_IMAGE.values("alt")[:1]), Value("")),
-    "in_stock": _IN_STOCK,
-    "units_left": Coalesce(
-        Subquery(
-            _STOCK_OF_PRODUCT.order_by()
-            .values("variant__product")
-            .annotate(units=Sum(F("on_hand") - F("reserved")))
-            .values("units"),
-            output_field=IntegerField(),
-        ),
-        0,
-    ),
+    "units_left": _UNITS_LEFT,
+    "in_stock": GreaterThan(_UNITS_LEFT, 0),
     "dearest_amount": Coalesce(
         Subquery(
             Variant.objects.filter(product=OuterRef("pk"), active=True)
@@ -308,9 +311,10 @@ def _matching(
     if not wanted:
         return found, False
     query = wording.query_for(wanted)
-    # Whoever types an article number wants that article.
-    named = Q(pk__in=Variant.objects.using(database).filter(sku=wanted).values("product_id"))
-    matching = found.filter(Q(search=query) | named)
+    # Whoever types an article number wants that article. Looked up first: as a subquery beside
+    # the text search it would keep PostgreSQL from using either index.
+    named = Variant.objects.using(database).filter(sku=wanted).values_list("product_id", flat=True)
+    matching = found.filter(Q(search=query) | Q(pk__in=list(named)))
     if not matching.exists():
         corrected = wording.corrected_query_for(wanted, using=database)
         if corrected is not None:

@@ -6,6 +6,7 @@ signals.py, whoever saves.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -110,7 +111,7 @@ def refresh_price(product: Product) -> None:
 
     Without an active variant the last price stays: a page that says $0.00 would be a lie.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         # Locked first: two clerks who each change a variant would else each miss the other's.
         row = Product.objects.select_for_update().filter(pk=product.pk).only("pk").first()
         cheapest = (
@@ -259,7 +260,7 @@ def _value(row: models.Model, name: str) -> Any:
     return getattr(row, name)
 
 
-def _equal(values: dict[str, Any]) -> dict[str, Any]:
+def _equal(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         (f"{name}__isnull" if value is None else name): True if value is None else value
         for name, value in values.items()

@@ -27,6 +27,8 @@ def clean_description(instance: Product, raw: bool = False, **_: Any) -> None:
 @receiver(pre_save, sender=Product)
 def drop_page_under_old_slug(instance: Product, using: str, **_: Any) -> None:
     # A renamed product would else answer under its old address for five minutes.
+    if instance._state.adding:
+        return
     old = Product.objects.using(using).filter(pk=instance.pk).exclude(slug=instance.slug)
     for slug in old.values_list("slug", flat=True):
         services.drop_page(slug, using=using)
@@ -62,6 +64,7 @@ def keep_price_of_variant(instance: Variant, raw: bool = False, **_: Any) -> Non
 def drop_page_of_part(
     instance: Variant | ProductOption | ProductImage, using: str, **_: Any
 ) -> None:
+    # The slug of the row, not of a product at hand: that one may be renamed and not saved yet.
     owner = Product.objects.using(using).filter(pk=instance.product_id)
     for slug in owner.values_list("slug", flat=True):
         services.drop_page(slug, using=using)
