@@ -10,6 +10,7 @@ from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from apps.cart.models import Cart
+from apps.orders import payloads
 from apps.orders.checkout import FIRST_STEP
 from apps.orders.models import Order
 from apps.orders.moves import MESSAGES
@@ -81,6 +82,7 @@ def write(running: Sequence[Pending], answers: Mapping[UUID, dict[str, Any]]) ->
             "billing_address": p.request.billing_address,
             "shipping_method": p.request.shipping_method,
             "payment_method": p.request.payment_method,
+            "return_url": payloads.page_url(p.order_id, base_url=p.request.base_url),
             "promo_codes": [applied.code for applied in p.priced.promos],
             "lines": [
                 {
@@ -121,7 +123,7 @@ ACCEPT = """
             id uuid, payment_id uuid, number text, user_id bigint, email text, cart_id uuid,
             currency text, subtotal bigint, discount bigint, shipping bigint, tax bigint,
             total bigint, shipping_address jsonb, billing_address jsonb, shipping_method text,
-            payment_method text, promo_codes jsonb, lines json, scope text, key text,
+            payment_method text, return_url text, promo_codes jsonb, lines json, scope text, key text,
             fingerprint text, answer text)
     ), placed AS (
         INSERT INTO orders_order (
@@ -140,8 +142,9 @@ ACCEPT = """
     ), payments AS (
         INSERT INTO payments_payment (
             id, order_id, status, amount, captured_amount, refunded_amount, currency,
-            payment_method, next_action_url, decline_code, message, generation)
-        SELECT payment_id, id, 'created', total, 0, 0, currency, payment_method, '', '', '', 1
+            payment_method, return_url, next_action_url, decline_code, message, generation)
+        SELECT payment_id, id, 'created', total, 0, 0, currency, payment_method, return_url,
+               '', '', '', 1
         FROM batch
     ), sagas AS (
         INSERT INTO orders_saga (

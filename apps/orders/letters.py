@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from apps.notifications.messages import Message, compose
-from apps.orders import tokens
+from apps.orders import payloads
 from apps.orders.models import Order, Return
 from apps.shipping import carriers
 from apps.shipping.models import Shipment
@@ -89,7 +87,7 @@ def _common(order: Order) -> dict[str, Any]:
     return {
         "number": order.number,
         "name": order.shipping_address.get("name", ""),
-        "url": f"{settings.SHOP_URL}/orders/{order.pk}/?token={tokens.order_token(order.pk)}",
+        "url": payloads.page_url(order.pk),
     }
 
 

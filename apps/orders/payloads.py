@@ -122,6 +122,12 @@ def links(order_id: UUID, *, base_url: str, token: str = "") -> dict[str, str]:
     }
 
 
+def page_url(order_id: UUID, *, base_url: str = "") -> str:
+    """The order's page with the key to it: for mails, and for the way back from the bank."""
+    token = tokens.order_token(order_id)
+    return f"{base_url or settings.SHOP_URL}/orders/{order_id}/?token={token}"
+
+
 def live_url(base_url: str) -> str:
     """Where the websockets are, for a client that reached the shop at `base_url`."""
     if settings.LIVE_URL:

@@ -21,7 +21,6 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -44,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 S = Payment.Status
 CONCURRENT_CALLS = 64  # per process
-# Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
-KEY_TRUSTED_FOR = timedelta(hours=20)
 KEY_HAS_OTHER_WORDS = "idempotency_error"
 
 
@@ -183,7 +180,7 @@ def _authorize_later(payment: Payment) -> Callable[[Gateway], Answer]:
 def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
     asked_at = payment.asked_at or timezone.now()
     span = {"payment_id": str(payment.pk), "created_after": asked_at - timedelta(minutes=10)}
-    if timezone.now() - asked_at > KEY_TRUSTED_FOR:
+    if timezone.now() - asked_at > refunds.KEY_TRUSTED_FOR:
         found = gateway.find(**span)
         if found is not None:
             return found
@@ -194,7 +191,7 @@ def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
             currency=payment.currency,
             payment_method=payment.payment_method,
             metadata={"payment_id": str(payment.pk), "order_id": str(payment.order_id)},
-            return_url=f"{settings.SHOP_URL}/orders/{payment.order_id}/",
+            return_url=payment.return_url,
         )
     except (GatewayOutcomeUnknown, GatewayRefused) as no:
         key_is_spent = (

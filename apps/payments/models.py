@@ -28,6 +28,9 @@ class Payment(models.Model):
     refunded_amount = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
     payment_method = models.CharField(max_length=120, help_text="the gateway's token")
+    return_url = models.CharField(
+        max_length=500, blank=True, help_text="where the bank sends the shopper back to"
+    )
     intent_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
     next_action_url = models.CharField(max_length=1000, blank=True)
     decline_code = models.CharField(max_length=80, blank=True)

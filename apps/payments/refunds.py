@@ -2,7 +2,12 @@
 
 However often and from wherever a refund is asked for, one purpose is one refund, and all refunds
 of a payment together never pass what was captured: the sum is checked under the payment's lock.
+
+A refund whose answer was lost is asked for again under its own key. What the key cannot tell (it
+was forgotten, or repeats an old "pending") the gateway's list of the payment's refunds does.
 """
+
+import logging
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.payments.gateway import (
     Gateway,
@@ -23,8 +29,13 @@ from apps.payments.gateway import (
 from apps.payments.models import GatewayCall, Payment, Refund
 from storefront import bells
 
+logger = logging.getLogger(__name__)
+
 LEASE = timedelta(seconds=60)
-MAX_ATTEMPTS = 20
+MAX_ATTEMPTS = 20  # that ended without a word; an outage is not counted
+# Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
+KEY_TRUSTED_FOR = timedelta(hours=20)
+UNDER_WAY = ("pending", "requires_action")
 OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
 
 
@@ -90,9 +101,12 @@ class Sent:
 def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
     """Ask the gateway for `refund`. Touches no database; raises what the gateway raises."""
     key = f"refund:{refund.pk}"
-    sent: GatewayRefund | None
+    sent: GatewayRefund | None = None
+    if timezone.now() - refund.created_at > KEY_TRUSTED_FOR:
+        # A part of the payment could be refunded again under a forgotten key.
+        sent = _find(gateway, refund, payment)
     try:
-        sent = gateway.refund(
+        sent = sent or gateway.refund(
             str(payment.intent_id),
             key=key,
             amount=refund.amount,
@@ -106,9 +120,12 @@ def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
         sent = _find(gateway, refund, payment)  # key forgotten, refunded long ago: it is there
         if sent is None:
             raise
+    if sent is not None and sent.status in UNDER_WAY:
+        # The key repeats for ever what was true at first; the list tells how it stands now.
+        sent = _find(gateway, refund, payment) or sent
     if sent is None:
         return Sent(refund.pk, key, transient="the refund's outcome is unknown")
-    if sent.status in ("pending", "requires_action"):
+    if sent.status in UNDER_WAY:
         return Sent(refund.pk, key, transient=f"refund is {sent.status}")
     return Sent(refund.pk, key, refund=sent)
 
@@ -152,7 +169,10 @@ def send_due(limit: int = 50) -> int:
             due_at=Now() + LEASE, attempts=F("attempts") + 1
         )
     for refund in due:
-        _send(refund)
+        try:
+            _send(refund)
+        except Exception:  # the others must not wait for this one
+            logger.exception("refund %s could not be sent", refund.pk)
     return len(due)
 
 
@@ -175,7 +195,8 @@ def _send(refund: Refund) -> None:
                 status=Refund.Status.FAILED, message=detail[:255], settled_at=Now()
             )
         else:
-            open_refund.update(message=detail[:255])
+            # Not over yet and nobody's fault: a long outage must not use up the attempts.
+            open_refund.update(message=detail[:255], attempts=F("attempts") - 1)
         GatewayCall.objects.create(
             payment=payment,
             purpose="refund",
