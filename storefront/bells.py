@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from celery import current_app
 from channels.layers import get_channel_layer
@@ -64,7 +65,7 @@ class Ringer:
             self._attempt(self._send_pushes)
             while self._bells:
                 name = self._bells.pop()
-                self._attempt(lambda name=name: _send_task(name))
+                self._attempt(partial(_send_task, name))
             time.sleep(QUIET)
 
     def _send_pushes(self) -> None:

@@ -19,9 +19,9 @@ from django.dispatch import receiver
 def drop_dead_connections(**_: Any) -> None:
     """Close this thread's connections whose server has gone; the next query opens a new one."""
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and not connection.in_atomic_block:
-            if has_hung_up(connection):
-                connection.close()
+        open_now = connection.connection is not None and not connection.in_atomic_block
+        if open_now and has_hung_up(connection):
+            connection.close()
 
 
 def has_hung_up(connection: BaseDatabaseWrapper) -> bool:

@@ -5,7 +5,7 @@ no error leaves in another shape and none as a traceback.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -110,7 +110,7 @@ def as_problem(error: Exception) -> Problem:
             errors = list(flatten(error.detail, error.get_codes()))
             return Problem(400, "invalid", "Some fields are not valid.", errors=errors)
         case exceptions.Throttled():
-            return rate_limited(int(error.wait or 1))
+            return rate_limited(int(getattr(error, "wait", None) or 1))
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             challenge = getattr(error, "auth_header", None) or "Bearer"
             code = "not_authenticated"
@@ -120,8 +120,8 @@ def as_problem(error: Exception) -> Problem:
             text = str(detail["detail"]) if isinstance(detail, dict) else str(detail)
             return Problem(401, code, text, headers={"WWW-Authenticate": challenge})
         case exceptions.APIException():
-            code = error.get_codes()
-            code = code if isinstance(code, str) else error.default_code
+            codes = error.get_codes()
+            code = codes if isinstance(codes, str) else error.default_code
             return Problem(error.status_code, code, str(error.detail))
         case Http404():
             return Problem(404, "not_found", "There is nothing here for you.")
@@ -162,7 +162,7 @@ def overloaded(retry_after: int) -> Problem:
     )
 
 
-def flatten(detail: Any, codes: Any, path: str = ""):
+def flatten(detail: Any, codes: Any, path: str = "") -> Iterator[dict[str, str]]:
     """`{field, code, message}` for each leaf of DRF's nested error details."""
     if isinstance(detail, dict):
         for name, inner in detail.items():

@@ -5,7 +5,9 @@ import re
 
 # 13 to 19 digits, in groups or not: what a card number looks like wherever it stands.
 CARD_NUMBER = re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?![\w-])")
-SECRET = re.compile(r"\b(?:sk|rk)_(?:test|live)_\w+|\bwhsec_\w+|\bpi_\w+_secret_\w+|\beyJ[\w.-]{20,}")
+SECRET = re.compile(
+    r"\b(?:sk|rk)_(?:test|live)_\w+|\bwhsec_\w+|\bpi_\w+_secret_\w+|\beyJ[\w.-]{20,}"
+)
 
 
 def luhn(digits: str) -> bool:

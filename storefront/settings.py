@@ -244,9 +244,10 @@ CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": redis_db(1),
-        "OPTIONS": {"CLIENT_CLASS": "django_redis.client.DefaultClient", **{
-            name.upper(): seconds for name, seconds in REDIS_TIMEOUTS.items()
-        }},
+        "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            **{name.upper(): seconds for name, seconds in REDIS_TIMEOUTS.items()},
+        },
     },
 }
 # A dead cache is a slow page, never an error page. (Hence no lock and no count of record here.)
@@ -371,10 +372,16 @@ SIMPLE_JWT = {
 # --- Mail ---------------------------------------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = f"{SHOP_NAME} <hello@kettleandpine.example>"
-vars().update(read("EMAIL_URL", env.email_url_config, {
-    "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
-    "EMAIL_FILE_PATH": str(STOREFRONT_HOME / "mail"),
-}))
+vars().update(
+    read(
+        "EMAIL_URL",
+        env.email_url_config,
+        {
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": str(STOREFRONT_HOME / "mail"),
+        },
+    )
+)
 EMAIL_TIMEOUT = 10
 
 # --- Pages --------------------------------------------------------------------------------------

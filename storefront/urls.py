@@ -1,7 +1,9 @@
 """Every address of the shop."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.static import serve
 
 from apps.payments.webhooks import receive_webhook
 
@@ -11,6 +13,8 @@ urlpatterns = [
     # dj-stripe's URL, our thin view: its own costs three commits and calls Stripe in between.
     path("stripe/webhook/<uuid:uuid>/", receive_webhook, name="stripe-webhook"),
     path("", include("storefront.health")),
+    # Imported pictures. A proxy or a bucket serves them better; the shop works without one.
+    path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
     path("", include("apps.shop.urls")),
 ]
 

@@ -44,9 +44,7 @@ RECORD = """
 Moved = list[tuple[UUID, int, int]]
 
 
-def reserve(
-    requests: list[ReserveRequest], *, hold_time: timedelta
-) -> list[Shortage | None]:
+def reserve(requests: list[ReserveRequest], *, hold_time: timedelta) -> list[Shortage | None]:
     """Hold units for each order, whole or not at all; `None` where it worked.
 
     The hold expires `hold_time` from now by the database's clock.

@@ -40,9 +40,7 @@ def availability(skus: Iterable[str]) -> dict[str, int]:
 
 def in_stock() -> Exists:
     """For a queryset of variants: whether anything of the variant can be bought now."""
-    return Exists(
-        StockItem.objects.filter(variant=OuterRef("pk"), on_hand__gt=F("reserved"))
-    )
+    return Exists(StockItem.objects.filter(variant=OuterRef("pk"), on_hand__gt=F("reserved")))
 
 
 def receive(
@@ -94,14 +92,12 @@ def _move(
             variant=variant, warehouse=warehouse or default_warehouse()
         )
         # One conditional statement: a hold taken in between is seen by the condition.
-        written = StockItem.objects.filter(
-            pk=item.pk, on_hand__gte=F("reserved") - change
-        ).update(on_hand=F("on_hand") + change, version=F("version") + 1)
+        written = StockItem.objects.filter(pk=item.pk, on_hand__gte=F("reserved") - change).update(
+            on_hand=F("on_hand") + change, version=F("version") + 1
+        )
         if not written:
             item.refresh_from_db()
-            raise WouldGoBelowReserved(
-                on_hand=item.on_hand, reserved=item.reserved, change=change
-            )
+            raise WouldGoBelowReserved(on_hand=item.on_hand, reserved=item.reserved, change=change)
         StockMovement.objects.create(
             stock_item=item,
             kind=kind,

@@ -19,7 +19,7 @@ from apps.payments.gateway import Gateway, Intent, IntentStatus
 from apps.payments.models import Payment
 
 SHOWN = 20  # violations named per invariant
-GRACE = "interval '2 minutes'"
+GRACE = timedelta(minutes=2)
 NO_TIME = timedelta(0)
 
 
@@ -50,12 +50,14 @@ class Finding:
 
 INVARIANTS = (
     Invariant(1, "on_hand equals the ledger", """
-        SELECT 'stock item ' || s.id, s.on_hand || ' on hand, ledger says ' || coalesce(sum(m.quantity), 0)
+        SELECT 'stock item ' || s.id,
+               s.on_hand || ' on hand, ledger says ' || coalesce(sum(m.quantity), 0)
         FROM inventory_stockitem s LEFT JOIN inventory_stockmovement m ON m.stock_item_id = s.id
         GROUP BY s.id HAVING s.on_hand <> coalesce(sum(m.quantity), 0)
     """),
     Invariant(2, "reserved equals the active holds", """
-        SELECT 'stock item ' || s.id, s.reserved || ' reserved, holds say ' || coalesce(sum(h.quantity), 0)
+        SELECT 'stock item ' || s.id,
+               s.reserved || ' reserved, holds say ' || coalesce(sum(h.quantity), 0)
         FROM inventory_stockitem s
         LEFT JOIN inventory_hold h ON h.stock_item_id = s.id AND h.state = 'active'
         GROUP BY s.id HAVING s.reserved <> coalesce(sum(h.quantity), 0)
@@ -91,24 +93,27 @@ INVARIANTS = (
                          CASE WHEN s.order_id IS NULL THEN 'no saga' END,
                          CASE WHEN p.id IS NULL THEN 'no payment' END)
         FROM orders_order o LEFT JOIN orders_idempotencykey k ON k.order_id = o.id
-        LEFT JOIN orders_saga s ON s.order_id = o.id LEFT JOIN payments_payment p ON p.order_id = o.id
+        LEFT JOIN orders_saga s ON s.order_id = o.id
+        LEFT JOIN payments_payment p ON p.order_id = o.id
         WHERE k.id IS NULL OR s.order_id IS NULL OR p.id IS NULL
     """),
-    Invariant(8, "nothing stays open past its time", f"""
-        SELECT 'order ' || o.number, s.state || ' at ' || s.step || ', due ' || s.due_at || ', ' || s.last_error
+    Invariant(8, "nothing stays open past its time", """
+        SELECT 'order ' || o.number,
+               concat_ws(', ', s.state || ' at ' || s.step, 'due ' || s.due_at, s.last_error)
         FROM orders_saga s JOIN orders_order o ON o.id = s.order_id
         WHERE s.state IN ('forward', 'undoing')
-          AND (s.due_at IS NULL OR s.due_at < now() - {GRACE}
-               OR (s.deadline_at < now() - {GRACE} AND s.step = 'authorize_payment'
+          AND (s.due_at IS NULL OR s.due_at < now() - %(grace)s
+               OR (s.deadline_at < now() - %(grace)s AND s.step = 'authorize_payment'
                    AND s.state = 'forward'))
         UNION ALL
         SELECT 'hold ' || h.id, 'expired ' || h.expires_at
         FROM inventory_hold h LEFT JOIN orders_saga s ON s.order_id = h.order_id
-        WHERE h.state = 'active' AND h.expires_at < now() - {GRACE}
+        WHERE h.state = 'active' AND h.expires_at < now() - %(grace)s
           AND coalesce(s.state, '') <> 'review'
     """, liveness=True),
     Invariant(9, "confirmed means paid and sold; cancelled means nothing is kept", """
-        SELECT 'order ' || o.number, o.status || ' with payment ' || p.status || ' and hold ' || h.state
+        SELECT 'order ' || o.number,
+               o.status || ' with payment ' || p.status || ' and hold ' || h.state
         FROM orders_order o JOIN payments_payment p ON p.order_id = o.id
         JOIN inventory_hold h ON h.order_id = o.id JOIN orders_saga s ON s.order_id = o.id
         WHERE o.status IN ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURN_INITIATED', 'RETURNED')
@@ -152,22 +157,25 @@ INVARIANTS = (
         FROM orders_order o LEFT JOIN orders_orderevent e ON e.order_id = o.id
         GROUP BY o.id HAVING o.seq <> count(e.id) OR max(e.seq) <> o.seq
     """),
-    Invariant(11, "mail goes out and webhooks are applied in time", f"""
+    Invariant(11, "mail goes out and webhooks are applied in time", """
         SELECT 'mail ' || id, kind || ' due ' || due_at FROM notifications_notification
-        WHERE state = 'due' AND due_at < now() - {GRACE}
+        WHERE state = 'due' AND due_at < now() - %(grace)s
         UNION ALL
         SELECT 'event ' || event_id, type || ' due ' || due_at FROM payments_webhookinbox
-        WHERE state = 'received' AND due_at < now() - {GRACE}
+        WHERE state = 'received' AND due_at < now() - %(grace)s
         UNION ALL
         SELECT 'refund ' || id, 'requested, due ' || due_at FROM payments_refund
-        WHERE status = 'requested' AND purpose <> 'cancellation' AND due_at < now() - {GRACE}
+        WHERE status = 'requested' AND purpose <> 'cancellation' AND due_at < now() - %(grace)s
     """, liveness=True),
     Invariant(13, "totals add up and none is negative", """
-        SELECT 'order ' || o.number, o.total_amount || ' total, lines ' || coalesce(sum(l.line_amount), 0)
+        SELECT 'order ' || o.number,
+               o.total_amount || ' total, lines ' || coalesce(sum(l.line_amount), 0)
         FROM orders_order o LEFT JOIN orders_orderline l ON l.order_id = o.id GROUP BY o.id
         HAVING o.subtotal_amount <> coalesce(sum(l.line_amount), 0)
-            OR o.total_amount <> o.subtotal_amount - o.discount_amount + o.shipping_amount + o.tax_amount
-            OR least(o.total_amount, o.subtotal_amount, o.discount_amount, o.shipping_amount, o.tax_amount) < 0
+            OR o.total_amount <> o.subtotal_amount - o.discount_amount
+               + o.shipping_amount + o.tax_amount
+            OR least(o.total_amount, o.subtotal_amount, o.discount_amount,
+                     o.shipping_amount, o.tax_amount) < 0
     """),
     Invariant(14, "every dead letter is open, or resolved by somebody for a reason", """
         SELECT 'mail ' || id, 'resolved without actor or reason' FROM notifications_notification
@@ -192,7 +200,7 @@ def check(*, liveness: bool = True) -> Iterator[Finding]:
         for invariant in INVARIANTS:
             if invariant.liveness and not liveness:
                 continue
-            cursor.execute(invariant.query)
+            cursor.execute(invariant.query, {"grace": GRACE})
             rows = cursor.fetchall()
             yield Finding(
                 invariant.number,

@@ -1,9 +1,9 @@
 """Calling an order off before it has left the house.
 
-    1. lock the saga: whoever cancels and whoever ships stand in one queue
-    2. on its way forward: leave a wish; the worker turns round at its next write
-    3. finished (confirmed, labelled): send it back from its last undoable step
-    4. anything else (left the house, over, already turning): not cancellable, or nothing to do
+1. lock the saga: whoever cancels and whoever ships stand in one queue
+2. on its way forward: leave a wish; the worker turns round at its next write
+3. finished (confirmed, labelled): send it back from its last undoable step
+4. anything else (left the house, over, already turning): not cancellable, or nothing to do
 """
 
 from uuid import UUID

@@ -222,8 +222,7 @@ def create_shipment(works: Works, answers: list[Answer]) -> Outcomes:
     )
     return {
         work.order_id: Done(labels[work.order_id].tracking_number)
-        if work.order_id in labels
-        and labels[work.order_id].state != Shipment.State.CANCELLED
+        if work.order_id in labels and labels[work.order_id].state != Shipment.State.CANCELLED
         else Refused("no_shipment", "We cannot ship this order.")
         for work in works
     }

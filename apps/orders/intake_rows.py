@@ -123,8 +123,8 @@ ACCEPT = """
             id uuid, payment_id uuid, number text, user_id bigint, email text, cart_id uuid,
             currency text, subtotal bigint, discount bigint, shipping bigint, tax bigint,
             total bigint, shipping_address jsonb, billing_address jsonb, shipping_method text,
-            payment_method text, return_url text, promo_codes jsonb, lines json, scope text, key text,
-            fingerprint text, answer text)
+            payment_method text, return_url text, promo_codes jsonb, lines json,
+            scope text, key text, fingerprint text, answer text)
     ), placed AS (
         INSERT INTO orders_order (
             id, number, status, seq, user_id, email, cart_id, currency, subtotal_amount,

@@ -106,8 +106,8 @@ def _amounts(order: Order) -> dict[str, str]:
 def _address(order: Order) -> list[str]:
     a = order.shipping_address
     place = " ".join(part for part in (a.get("postal_code"), a.get("city")) if part)
-    lines = [a.get("name"), a.get("line1"), a.get("line2"), place, a.get("region"), a.get("country")]
-    return [str(line) for line in lines if line]
+    lines = (a.get("name"), a.get("line1"), a.get("line2"), place, a.get("region"))
+    return [str(line) for line in (*lines, a.get("country")) if line]
 
 
 def _estimate(shipment: Shipment | None) -> str:

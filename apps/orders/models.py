@@ -190,9 +190,7 @@ class Saga(models.Model):
                 condition=Q(state__in=["forward", "undoing"]),
                 name="saga_due",
             ),
-            models.Index(
-                fields=["updated_at"], condition=Q(state="review"), name="saga_in_review"
-            ),
+            models.Index(fields=["updated_at"], condition=Q(state="review"), name="saga_in_review"),
         ]
 
     def __str__(self) -> str:
@@ -239,6 +237,9 @@ class ReviewDecision(models.Model):
     class Meta:
         ordering = ["id"]
 
+    def __str__(self) -> str:
+        return f"{self.decision} by {self.actor}"
+
 
 class Return(models.Model):
     """Goods on their way back, and the money for them."""
@@ -271,3 +272,6 @@ class ReturnLine(models.Model):
             models.UniqueConstraint(fields=["of_return", "line"], name="one_line_per_return"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="return_quantity_positive"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.line.sku}"

@@ -119,8 +119,11 @@ def quote_lines(
     ]
     sold = [(offers[sku], quantity) for sku, quantity in quantities.items() if sku in offers]
     if with_availability:
-        problems += [_short(offer.name, offer.sku, available.get(offer.sku, 0))
-                     for offer, quantity in sold if available.get(offer.sku, 0) < quantity]
+        problems += [
+            _short(offer.name, offer.sku, available.get(offer.sku, 0))
+            for offer, quantity in sold
+            if available.get(offer.sku, 0) < quantity
+        ]
     discounts = pricing.discounts_for(
         [
             PricedLine(offer.product_id, offer.category_path, quantity, offer.unit_amount)
@@ -153,7 +156,10 @@ def quote_lines(
     discount = sum(discounts.per_line)
     weight = sum(offer.weight_grams * q for offer, q in sold if offer.requires_shipping)
     shipping, shipping_problem = _shipping(
-        country, shipping_method, weight=weight, subtotal=subtotal - discount,
+        country,
+        shipping_method,
+        weight=weight,
+        subtotal=subtotal - discount,
         needed=any(offer.requires_shipping for offer, _ in sold),
     )
     if shipping_problem:

@@ -33,9 +33,7 @@ def request_return(order_id: UUID, *, lines: Sequence[tuple[str, int]], reason: 
         # Without this lock two tabs return the same unit twice.
         order = Order.objects.select_for_update().get(pk=order_id)
         if order.status not in RETURNABLE:
-            raise ReturnRefused(
-                [("", "not_returnable", "Only a delivered order can be returned.")]
-            )
+            raise ReturnRefused([("", "not_returnable", "Only a delivered order can be returned.")])
         wanted: dict[str, int] = {}
         for sku, quantity in lines:
             wanted[sku] = wanted.get(sku, 0) + quantity

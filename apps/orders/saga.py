@@ -361,7 +361,7 @@ def _again(step: Step, work: Work, retry: Retry) -> Turn:
         step.name,
         "retry",
         attempts=attempts,
-        wait=random.uniform(ceiling / 2, ceiling),  # noqa: S311  (jitter, not a secret)
+        wait=random.uniform(ceiling / 2, ceiling),
         extend=blameless,
         error=retry.error[:255],
         detail=retry.error,

@@ -179,9 +179,13 @@ def _authorize_later(payment: Payment) -> Callable[[Gateway], Answer]:
 
 def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
     asked_at = payment.asked_at or timezone.now()
-    span = {"payment_id": str(payment.pk), "created_after": asked_at - timedelta(minutes=10)}
+    find = partial(
+        gateway.find,
+        payment_id=str(payment.pk),
+        created_after=asked_at - timedelta(minutes=10),
+    )
     if timezone.now() - asked_at > refunds.KEY_TRUSTED_FOR:
-        found = gateway.find(**span)
+        found = find()
         if found is not None:
             return found
     try:
@@ -199,9 +203,9 @@ def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
         )
         if not key_is_spent:
             raise
-        # The key repeats a stored failure for ever, or a deploy has moved SHOP_URL since it was
-        # first used; only the gateway's list can tell now.
-        found = gateway.find(**span)
+        # The key repeats a stored failure for ever, or is bound to
+        # other words; only the gateway's list can tell now.
+        found = find()
         if found is None:
             raise
         return found
@@ -345,9 +349,7 @@ def _named(error: Exception) -> str:
 
 def _write_ahead(order_ids: list[UUID]) -> None:
     """From here on the gateway may know of them: an undo has to ask."""
-    Payment.objects.filter(order_id__in=order_ids, asked_at__isnull=True).update(
-        asked_at=Now()
-    )
+    Payment.objects.filter(order_id__in=order_ids, asked_at__isnull=True).update(asked_at=Now())
 
 
 _pool: tuple[int, ThreadPoolExecutor] | None = None
@@ -359,4 +361,3 @@ def _crowd() -> ThreadPoolExecutor:
     if _pool is None or _pool[0] != os.getpid():
         _pool = (os.getpid(), ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="gateway"))
     return _pool[1]
-

@@ -160,9 +160,7 @@ def _apply(events: list[Event]) -> dict[str, Verdict]:
     return verdicts
 
 
-def _apply_intent(
-    intent: Intent, payments: Mapping[str, Payment], facts: list[Learnt]
-) -> Verdict:
+def _apply_intent(intent: Intent, payments: Mapping[str, Payment], facts: list[Learnt]) -> Verdict:
     payment = payments.get(intent.payment_id or "") or payments.get(intent.id)
     if payment is None:
         return Verdict(State.IGNORED, "no payment of ours")

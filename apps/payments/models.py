@@ -52,8 +52,7 @@ class Payment(models.Model):
                 name="payment_captured_within_amount",
             ),
             models.CheckConstraint(
-                condition=Q(refunded_amount__gte=0)
-                & Q(refunded_amount__lte=F("captured_amount")),
+                condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("captured_amount")),
                 name="payment_refunded_within_captured",
             ),
         ]

@@ -43,9 +43,7 @@ class RefundRefused(Exception):
     """More than is left of the payment, or nothing was captured."""
 
 
-def request_refund(
-    order_id: UUID, *, amount: int, purpose: str, reason: str, actor: str
-) -> Refund:
+def request_refund(order_id: UUID, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
     """Write a refund of `amount` minor units down; a worker then sends it.
 
     The same purpose again returns the refund that is there. Raises RefundRefused.
@@ -150,9 +148,7 @@ def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
         # Once, because the status moved once: a second report changes nothing.
         payments = Payment.objects.filter(pk=refund.payment_id)
         payments.update(refunded_amount=F("refunded_amount") + refund.amount, updated_at=Now())
-        payments.filter(refunded_amount=F("captured_amount")).update(
-            status=Payment.Status.REFUNDED
-        )
+        payments.filter(refunded_amount=F("captured_amount")).update(status=Payment.Status.REFUNDED)
     return bool(written)
 
 
@@ -191,9 +187,7 @@ def _send(refund: Refund) -> None:
         if sent is not None and sent.refund is not None:
             settle(refund.pk, sent.refund)
         elif outcome == "refused":
-            open_refund.update(
-                status=Refund.Status.FAILED, message=detail[:255], settled_at=Now()
-            )
+            open_refund.update(status=Refund.Status.FAILED, message=detail[:255], settled_at=Now())
         else:
             # Not over yet and nobody's fault: a long outage must not use up the attempts.
             open_refund.update(message=detail[:255], attempts=F("attempts") - 1)

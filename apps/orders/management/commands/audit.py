@@ -1,4 +1,4 @@
-"""`manage.py audit`: does every invariant hold? Exit code 1 and the violations when one does not."""
+"""`manage.py audit`: does every invariant hold? Exit code 1 and the violations when not."""
 
 import json
 import sys
