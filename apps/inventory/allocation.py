@@ -17,7 +17,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ReserveRequest:
-    """All that one order asks for; a SKU stands in it once."""
+    """All that one order asks for. A SKU that stands in it twice is asked for once, in sum."""
 
     order_id: UUID
     lines: tuple[Wanted, ...]
@@ -70,7 +70,8 @@ def hand_out(
     answers: list[Grant | Shortage] = []
     for request in requests:
         short = []
-        for line in request.lines:
+        lines = _together(request.lines)
+        for line in lines:
             left = sum(s.available - s.taken for s in by_variant[line.variant_id])
             if left < line.quantity:
                 short.append(ShortLine(line.sku, max(left, 0)))
@@ -78,7 +79,7 @@ def hand_out(
             answers.append(Shortage(tuple(short)))
             continue
         units: dict[int, int] = {}
-        for line in request.lines:
+        for line in lines:
             wanted = line.quantity
             for shelf in by_variant[line.variant_id]:
                 taking = min(wanted, shelf.available - shelf.taken)
@@ -88,3 +89,14 @@ def hand_out(
                     wanted -= taking
         answers.append(Grant(units))
     return answers
+
+
+def _together(lines: tuple[Wanted, ...]) -> Iterable[Wanted]:
+    # Two lines of one SKU looked at separately would each fit a stock that both together do not.
+    if len({line.variant_id for line in lines}) == len(lines):
+        return lines
+    merged: dict[int, Wanted] = {}
+    for line in lines:
+        so_far = merged[line.variant_id].quantity if line.variant_id in merged else 0
+        merged[line.variant_id] = Wanted(line.variant_id, line.sku, so_far + line.quantity)
+    return merged.values()
