@@ -40,6 +40,8 @@ for name in (
     os.environ.pop(name, None)
 os.environ |= {"STOREFRONT_HOME": str(TEST_HOME), "DEBUG": "1", "SANDBOX_LATENCY_MS": "5"}
 
+(TEST_HOME / "static").mkdir(exist_ok=True)  # whitenoise warns when it is not there
+
 from storefront.settings import *  # noqa: E402, F403
 
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -102,7 +102,13 @@ def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
         Program(name="web", argv=web, leaves=1, port_name="PORT", port=ports.web),
         Program(name="live", argv=live, leaves=1, port_name="LIVE_PORT", port=ports.live),
         Program(name="worker", argv=celery_worker("checkout", processes=2), leaves=2),
-        Program(name="worker-background", argv=celery_worker("background", processes=1), leaves=2),
+        Program(
+            name="worker-background",
+            # Polite: mirroring a backlog of events may take all the time that is left over, and
+            # none that a checkout wants.
+            argv=("nice", "-n", "10", *celery_worker("background", processes=1)),
+            leaves=2,
+        ),
         Program(name="beat", argv=celery("beat", "--schedule", schedule), leaves=1),
     ]
     return table if sandbox else table[1:]
