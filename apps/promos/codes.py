@@ -6,10 +6,11 @@ that look like Latin ones all lead to the same code: what looks the same on a po
 
 import unicodedata
 
-# Capitals of Greek and Cyrillic that cannot be told from Latin ones (Unicode TR39 confusables).
+# Capitals of Greek and Cyrillic that cannot be told from Latin ones (Unicode TR39 confusables), and
+# the capital i of a Turkish keyboard.
 LOOK_ALIKES = str.maketrans(
-    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТУХ",
-    "ABEZHIKMNOPTYXABESIJKMHOPCTYX",
+    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТУХİ",
+    "ABEZHIKMNOPTYXABESIJKMHOPCTYXI",
 )
 
 

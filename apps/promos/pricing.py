@@ -157,16 +157,17 @@ def _check_stacking(promos: list[Promo]) -> None:
 def _lines_in_scope(promo: Promo, lines: Sequence[PricedLine]) -> tuple[int, ...]:
     products = {product.pk for product in promo.products.all()}
     paths = tuple(category.path for category in promo.categories.all())
-    if not products and not paths:
-        return tuple(range(len(lines)))
-    scope = tuple(
-        place
-        for place, line in enumerate(lines)
-        if line.product_id in products or (paths and line.category_path.startswith(paths))
-    )
-    if not scope:
-        raise PromoNotApplicable(promo.code, f"Nothing in this cart goes with {promo.code}.")
+    scope = tuple(range(len(lines)))
+    if products or paths:
+        scope = tuple(
+            place
+            for place, line in enumerate(lines)
+            if line.product_id in products or (paths and line.category_path.startswith(paths))
+        )
+        if not scope:
+            raise PromoNotApplicable(promo.code, f"Nothing in this cart goes with {promo.code}.")
     if promo.kind == Promo.Kind.BUY_X_GET_Y:
+        # Counted as applied without a free unit, it would use up a code for nothing.
         units = sum(lines[place].quantity for place in scope)
         if units <= promo.buy_quantity:
             raise PromoNotApplicable(
