@@ -40,7 +40,6 @@ from apps.orders.pending import Accepted, CheckoutRequest, Pending
 from apps.orders.queue_depth import QueueGauge
 from apps.orders.quote import Quote, QuoteProblem, quote_lines
 from apps.promos import pricing, redeem
-from apps.promos.errors import PromoExhausted
 from apps.promos.models import Promo
 from apps.promos.redeem import RedeemRequest
 from storefront import bells
@@ -121,9 +120,7 @@ def _accept(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exce
         elif pending.request.cart_id in carts:
             outcomes[pending.order_id] = CartAlreadyOrdered(*carts[pending.request.cart_id])
     running = [pending for pending in batch if pending.order_id not in outcomes]
-    running = _price(running, outcomes)
-    running = _redeem(running, outcomes)
-    running = _reserve(running, outcomes)
+    running = _hold(_price(running, outcomes), outcomes)
     if running:
         gauge.refresh()
         redeem.record(_redemption(pending) for pending in running if pending.priced.promos)
@@ -167,12 +164,41 @@ def _quoted(
     return quote
 
 
-def _redeem(running: list[Pending], outcomes: dict[UUID, Accepted | Exception]) -> list[Pending]:
-    answers = redeem.decide([_redemption(pending) for pending in running])
-    for pending, refused in zip(running, answers, strict=True):
-        if isinstance(refused, PromoExhausted):
-            outcomes[pending.order_id] = refused
-    return [pending for pending in running if pending.order_id not in outcomes]
+def _hold(running: list[Pending], outcomes: dict[UUID, Accepted | Exception]) -> list[Pending]:
+    """Codes, then units; those who got both.
+
+    A use that went to somebody whose things turn out to be sold out goes to the next in line:
+    nobody is told that a code is used up while it is not.
+    """
+    holding: list[Pending] = []
+    asking = running
+    while asking:
+        granted, refused = _redeem(holding, asking, outcomes)
+        got = _reserve(granted, outcomes)
+        holding += got
+        freed = _codes([pending for pending in granted if pending.order_id in outcomes])
+        asking = [pending for pending in refused if freed & _codes([pending])]
+    return holding
+
+
+def _codes(some: Sequence[Pending]) -> set[int]:
+    return {applied.promo_id for pending in some for applied in pending.priced.promos}
+
+
+def _redeem(
+    holding: list[Pending], asking: list[Pending], outcomes: dict[UUID, Accepted | Exception]
+) -> tuple[list[Pending], list[Pending]]:
+    """Of those `asking`, behind those `holding`: who may redeem her codes, and who may not."""
+    requests = [_redemption(pending) for pending in (*holding, *asking)]
+    granted, refused = [], []
+    for pending, answer in zip(asking, redeem.decide(requests)[len(holding) :], strict=True):
+        if answer is None:
+            outcomes.pop(pending.order_id, None)
+            granted.append(pending)
+        else:
+            outcomes[pending.order_id] = answer
+            refused.append(pending)
+    return granted, refused
 
 
 def _redemption(pending: Pending) -> RedeemRequest:
