@@ -40,12 +40,16 @@ from apps.orders.pending import Accepted, CheckoutRequest, Pending
 from apps.orders.queue_depth import QueueGauge
 from apps.orders.quote import Quote, QuoteProblem, quote_lines
 from apps.promos import pricing, redeem
+from apps.promos.errors import PromoExhausted
 from apps.promos.models import Promo
 from apps.promos.redeem import RedeemRequest
 from storefront import bells
 from storefront.connections import drop_dead_connections
 
 logger = logging.getLogger(__name__)
+
+# Refusals because something is gone: perhaps into this shopper's own order.
+SCARCE = (OutOfStock, PromoExhausted, NotQuotable)
 
 
 def commit(batch: Sequence[Pending], gauge: QueueGauge) -> None:
@@ -108,6 +112,23 @@ class _DatabaseGone(Exception):
 
 def _accept(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exception]:
     """Steps 1 to 6, inside the caller's transaction; one outcome per pending."""
+    outcomes = _recognised(batch)
+    running = [pending for pending in batch if pending.order_id not in outcomes]
+    running = _hold(_price(running, outcomes), outcomes)
+    if running:
+        gauge.refresh()
+        redeem.record(_redemption(pending) for pending in running if pending.priced.promos)
+        _write(running, gauge, outcomes)
+    # What stood in the way may be her own other press, committed elsewhere since the first look:
+    # the last unit is not sold out to the one who has just bought it.
+    outcomes |= _recognised([p for p in batch if isinstance(outcomes[p.order_id], SCARCE)])
+    return [outcomes[pending.order_id] for pending in batch]
+
+
+def _recognised(batch: Sequence[Pending]) -> dict[UUID, Accepted | Exception]:
+    """What those hear whose key, or whose cart, has made an order before."""
+    if not batch:
+        return {}
     outcomes: dict[UUID, Accepted | Exception] = {}
     known = intake_rows.known_keys([pending.key for pending in batch])
     carts = intake_rows.live_orders_of_carts([p.request.cart_id for p in batch])
@@ -119,13 +140,7 @@ def _accept(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exce
                 outcomes[pending.order_id] = error
         elif pending.request.cart_id in carts:
             outcomes[pending.order_id] = CartAlreadyOrdered(*carts[pending.request.cart_id])
-    running = [pending for pending in batch if pending.order_id not in outcomes]
-    running = _hold(_price(running, outcomes), outcomes)
-    if running:
-        gauge.refresh()
-        redeem.record(_redemption(pending) for pending in running if pending.priced.promos)
-        _write(running, gauge, outcomes)
-    return [outcomes[pending.order_id] for pending in batch]
+    return outcomes
 
 
 def _price(running: list[Pending], outcomes: dict[UUID, Accepted | Exception]) -> list[Pending]:

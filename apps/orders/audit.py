@@ -5,6 +5,7 @@ trouble has healed and things had their time. All queries read one REPEATABLE RE
 a purchase in progress is seen whole or not at all.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,7 +103,8 @@ INVARIANTS = (
                concat_ws(', ', s.state || ' at ' || s.step, 'due ' || s.due_at, s.last_error)
         FROM orders_saga s JOIN orders_order o ON o.id = s.order_id
         WHERE s.state IN ('forward', 'undoing')
-          AND (s.due_at IS NULL OR s.due_at < now() - %(grace)s
+          AND (s.due_at IS NULL
+               OR (s.due_at < now() - %(grace)s AND s.updated_at < now() - %(grace)s)
                OR (s.deadline_at < now() - %(grace)s AND s.step = 'authorize_payment'
                    AND s.state = 'forward'))
         UNION ALL
@@ -215,38 +217,49 @@ def check_gateway(
     gateway: Gateway,
     *,
     since: timedelta = timedelta(days=2),
-    settled_for: timedelta = timedelta(minutes=1),
+    second_look_after: timedelta = timedelta(seconds=2),
 ) -> Finding:
     """Invariant 5: what the gateway took and what our books say match one to one.
 
-    Looks at payments made within `since`. Those younger than `settled_for` are left out: their
-    answers may be on their way.
+    Compares the payments of the time since `since`. Money moves while we compare, and an answer may
+    be on its way: what does not match is looked at once more a little later, on both sides.
     """
-    now = timezone.now()
-    after, before = now - since, now - settled_for
-    ours = {
-        payment.pk: payment
-        for payment in Payment.objects.filter(created_at__gte=after - timedelta(minutes=5))
-    }
+    after = timezone.now() - since
+    ours = Payment.objects.filter(created_at__gte=after - timedelta(minutes=5)).in_bulk()
     wrong: list[str] = []
-    seen: set[UUID] = set()
-    for intent in gateway.list_intents(created_after=after, created_before=before):
-        payment = ours.get(_uuid(intent.payment_id))
+    charged: set[UUID] = set()
+    doubtful: list[tuple[Payment, str]] = []
+    for intent in gateway.list_intents(created_after=after):
+        payment = ours.get(_uuid(intent.payment_id)) or _payment_of(intent)
         if payment is None:
             if intent.amount_received > intent.amount_refunded:
                 wrong.append(f"{intent.id}: {intent.amount_received} taken for no payment of ours")
-        elif payment.pk in seen and intent.amount_received > 0:
+            continue
+        if intent.amount_received > 0 and payment.pk in charged:
             wrong.append(f"{intent.id}: a second charge for payment {payment.pk}")
-        else:
-            if intent.amount_received:
-                seen.add(payment.pk)
-            wrong += _differences(payment, intent)
-    for payment in ours.values():
-        if payment.captured_amount > 0 and payment.pk not in seen and payment.created_at < before:
-            wrong.append(f"payment {payment.pk}: captured here, unknown to the gateway")
+        if intent.amount_received > 0:
+            charged.add(payment.pk)
+        if _differences(payment, intent):
+            doubtful.append((payment, intent.id))
+    if doubtful:
+        time.sleep(second_look_after.total_seconds())
+    for payment, intent_id in doubtful:
+        payment.refresh_from_db()
+        wrong += _differences(payment, gateway.retrieve(intent_id))
+    wrong += [
+        f"payment {payment.pk}: captured here, unknown to the gateway"
+        for payment in ours.values()
+        if payment.captured_amount > 0 and payment.pk not in charged and payment.created_at > after
+    ]
     return Finding(
         5, "the gateway's charges match our payments", False, len(wrong), tuple(wrong[:SHOWN])
     )
+
+
+def _payment_of(intent: Intent) -> Payment | None:
+    """A payment that was made after the comparison began."""
+    payment_id = _uuid(intent.payment_id)
+    return Payment.objects.filter(pk=payment_id).first() if payment_id else None
 
 
 def check_accepted(order_ids: Iterable[UUID]) -> Finding:

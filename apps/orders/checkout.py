@@ -23,7 +23,7 @@ from django.conf import settings
 from apps.inventory import holds
 from apps.notifications import outbox
 from apps.orders import letters, moves
-from apps.orders.models import Order
+from apps.orders.models import Order, Saga
 from apps.orders.moves import Move
 from apps.orders.outcomes import Done, Outcome, Refused, Retry, Wait
 from apps.payments import charging
@@ -278,6 +278,12 @@ CHECKOUT: tuple[Step, ...] = (
 FIRST_STEP = next(step.name for step in CHECKOUT if step.do is not None)
 LAST_UNDOABLE = [step.name for step in CHECKOUT if step.undo is not None][-1]
 BY_NAME = {step.name: step for step in CHECKOUT}
+
+
+def asks(name: str, state: str) -> bool:
+    """Whether a step asks the outside world, on its way forward or back."""
+    step = BY_NAME[name]
+    return (step.undo_ask if state == Saga.State.UNDOING else step.ask) is not None
 
 
 def step_after(name: str) -> str | None:

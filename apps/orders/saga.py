@@ -7,6 +7,7 @@ One round, `advance()`:
                 while answers are awaited
     3. write    per step, one transaction: lock the sagas that are still ours (same epoch), run
                 the step's `do` or `undo`, move each saga by its outcome
+    4. go on    with the steps that ask nobody, under the same lease
 
 Dying anywhere leaves the row due again when the lease ends. A zombie that wakes up after its lease
 finds a higher epoch and writes nothing. Attempts are counted at the claim, in the database, so
@@ -31,6 +32,7 @@ from apps.orders.checkout import (
     Outcomes,
     Step,
     Work,
+    asks,
     ids,
     step_after,
     undo_after,
@@ -68,6 +70,8 @@ CLAIM = """
         s.deadline_at + %(patience)s <= now() AS long_overdue,
         s.cancel_requested_at IS NOT NULL AS cancel_requested, s.cancel_reason
 """
+# First come, first finished: what can go on is due since the order was placed, so that a burst is
+# carried through order by order and not step by step.
 RENEW = """
     UPDATE orders_saga s SET lease_until = now() + %s, due_at = now() + %s
     FROM unnest(%s::uuid[], %s::int[]) AS n(id, epoch)
@@ -83,9 +87,12 @@ STILL_OURS = """
 """
 ADVANCE = """
     UPDATE orders_saga s
-    SET state = n.state, step = n.step, attempts = n.attempts, lease_until = NULL,
-        due_at = CASE WHEN n.at_deadline THEN s.deadline_at
+    SET state = n.state, step = n.step, attempts = n.attempts,
+        lease_until = CASE WHEN n.goes_on THEN clock_timestamp() + %(lease)s END,
+        due_at = CASE WHEN n.goes_on THEN clock_timestamp() + %(lease)s
+                      WHEN n.at_deadline THEN s.deadline_at
                       WHEN n.wait < 0 THEN NULL
+                      WHEN n.wait = 0 THEN o.placed_at
                       ELSE clock_timestamp() + make_interval(secs => n.wait) END,
         deadline_at = CASE WHEN n.extend
             THEN greatest(s.deadline_at, least(now() + %(hold)s, o.placed_at + %(cap)s))
@@ -96,10 +103,11 @@ ADVANCE = """
         review_reason = n.review, reviewed_from = n.reviewed_from, updated_at = now()
     FROM unnest(%(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(steps)s::text[],
                 %(attempts)s::int[], %(waits)s::float8[], %(at_deadline)s::bool[],
-                %(extend)s::bool[], %(waiting_for)s::text[], %(errors)s::text[],
-                %(cancel_reasons)s::text[], %(reviews)s::text[], %(reviewed_from)s::text[])
-         AS n(id, epoch, state, step, attempts, wait, at_deadline, extend, waiting_for, error,
-              cancel_reason, review, reviewed_from)
+                %(extend)s::bool[], %(goes_on)s::bool[], %(waiting_for)s::text[],
+                %(errors)s::text[], %(cancel_reasons)s::text[], %(reviews)s::text[],
+                %(reviewed_from)s::text[])
+         AS n(id, epoch, state, step, attempts, wait, at_deadline, extend, goes_on, waiting_for,
+              error, cancel_reason, review, reviewed_from)
     JOIN orders_order o ON o.id = n.id
     WHERE s.order_id = n.id AND s.epoch = n.epoch
 """
@@ -133,6 +141,23 @@ class Turn:
     @property
     def epoch(self) -> int:
         return self.work.epoch
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next step can follow at once: it moves forward (or back) and asks nobody."""
+        live = self.state in (Saga.State.FORWARD, Saga.State.UNDOING)
+        moved = (self.state, self.step) != (self.work.state, self.work.step)
+        return live and moved and not asks(self.step, self.state)
+
+    def next_work(self) -> Work:
+        """The same claim, one step on."""
+        return replace(
+            self.work,
+            state=self.state,
+            step=self.step,
+            attempts=1,
+            cancel_reason=self.cancel_reason,
+        )
 
 
 def advance(*, limit: int = BATCH) -> int:
@@ -168,20 +193,37 @@ def claim(*, limit: int = BATCH, suspects: bool = False) -> list[Work]:
 
 
 def run(works: list[Work]) -> None:
-    """Carry claimed sagas one step on (or back)."""
-    groups: dict[tuple[str, str], list[Work]] = defaultdict(list)
-    for work in works:
-        groups[work.state, work.step].append(work)
+    """Carry claimed sagas on, each to the next step that asks the outside world, or past it."""
+    asking = [work for work in works if asks(work.step, work.state)]
+    _carry_on([work for work in works if not asks(work.step, work.state)])
+    groups = _by_step(asking)
     questions: list[Question] = []
     asked: dict[tuple[str, str], set[UUID]] = {}
     for (state, name), group in groups.items():
         group_questions = _questions(BY_NAME[name], state, group)
         asked[state, name] = {question.payment.pk for question in group_questions}
         questions += group_questions
-    answers = charging.ask(questions, heartbeat=lambda: _renew(works))
+    answers = charging.ask(questions, heartbeat=lambda: _renew(asking))
     for (state, name), group in groups.items():
         ours = [answer for answer in answers if answer.payment_id in asked[state, name]]
-        _write_group(BY_NAME[name], state, group, ours)
+        _carry_on(_write_group(BY_NAME[name], state, group, ours))
+
+
+def _carry_on(works: list[Work]) -> None:
+    """Steps that ask nobody follow at once under the same lease, each in its own transaction."""
+    while works:
+        works = [
+            going_on
+            for (state, name), group in _by_step(works).items()
+            for going_on in _write_group(BY_NAME[name], state, group, [])
+        ]
+
+
+def _by_step(works: list[Work]) -> dict[tuple[str, str], list[Work]]:
+    groups: dict[tuple[str, str], list[Work]] = defaultdict(list)
+    for work in works:
+        groups[work.state, work.step].append(work)
+    return groups
 
 
 def _renew(works: list[Work]) -> None:
@@ -201,28 +243,33 @@ def _questions(step: Step, state: str, group: list[Work]) -> list[Question]:
     return ask(going_on) if ask is not None and going_on else []
 
 
-def _write_group(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
-    """Write a batch; when it does not go together, each by itself, the failing one as a retry."""
+def _write_group(step: Step, state: str, group: list[Work], answers: list[Answer]) -> list[Work]:
+    """Write a batch; when it does not go together, each by itself, the failing one as a retry.
+
+    Returns those that go on at once.
+    """
     try:
-        _write(step, state, group, answers)
+        return _write(step, state, group, answers)
     except OperationalError:
         if connection.connection is None or connection.connection.closed:
             connection.close()
             raise  # the lease ends, the next claim goes on
-        _write_singly(step, state, group, answers)
+        return _write_singly(step, state, group, answers)
     except Exception as error:
         logger.warning("step %s failed for a batch of %d: %r", step.name, len(group), error)
-        _write_singly(step, state, group, answers)
+        return _write_singly(step, state, group, answers)
 
 
-def _write_singly(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
+def _write_singly(step: Step, state: str, group: list[Work], answers: list[Answer]) -> list[Work]:
+    going_on = []
     for work in group:
         own = [answer for answer in answers if answer.order_id == work.order_id]
         try:
-            _write(step, state, [work], own)
+            going_on += _write(step, state, [work], own)
         except Exception as error:
             logger.exception("step %s failed for order %s", step.name, work.order_id)
             _write_failure(step, work, error)
+    return going_on
 
 
 def _write_failure(step: Step, work: Work, error: Exception) -> None:
@@ -232,11 +279,12 @@ def _write_failure(step: Step, work: Work, error: Exception) -> None:
             _advance([_turn(step, ours, Retry(f"{type(error).__name__}: {error}"))])
 
 
-def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> None:
+def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> list[Work]:
+    """One step of a batch, in one transaction; those that go on at once."""
     with transaction.atomic():
         ours = _still_ours(group)
         if not ours:
-            return
+            return []
         forward = state == Saga.State.FORWARD
         # A cancellation that came after asking must still see the answer written down.
         asked = {answer.order_id for answer in answers}
@@ -256,6 +304,7 @@ def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> 
         turns += [_turn_back(step, work, work.cancel_reason or "cancelled") for work in off]
         turns += [_to_review(step, work) for work in over]
         _advance(turns)
+    return [turn.next_work() for turn in turns if turn.goes_on]
 
 
 def _still_ours(group: list[Work]) -> list[Work]:
@@ -394,15 +443,17 @@ def _advance(turns: list[Turn]) -> None:
                 "epochs": [turn.epoch for turn in turns],
                 "states": [str(turn.state) for turn in turns],
                 "steps": [turn.step for turn in turns],
-                "attempts": [turn.attempts for turn in turns],
+                "attempts": [1 if turn.goes_on else turn.attempts for turn in turns],
                 "waits": [turn.wait for turn in turns],
                 "at_deadline": [turn.at_deadline for turn in turns],
                 "extend": [turn.extend for turn in turns],
+                "goes_on": [turn.goes_on for turn in turns],
                 "waiting_for": [turn.waiting_for for turn in turns],
                 "errors": [turn.error for turn in turns],
                 "cancel_reasons": [turn.cancel_reason for turn in turns],
                 "reviews": [turn.review for turn in turns],
                 "reviewed_from": [turn.work.state if turn.review else "" for turn in turns],
+                "lease": LEASE,
                 "hold": settings.HOLD_TIME,
                 "cap": settings.HOLD_TIME_CAP,
             },

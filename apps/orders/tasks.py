@@ -7,7 +7,7 @@ from celery import shared_task
 from apps.orders import expiry, saga
 from storefront import bells
 
-ROUNDS_FOR = 15.0  # seconds; then another bell, so that a deploy never waits long for a worker
+ROUNDS_FOR = 2.0  # seconds; then another bell: webhooks and a deploy must not wait for a burst
 
 
 @shared_task(name="orders.advance_sagas")

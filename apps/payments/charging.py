@@ -42,7 +42,7 @@ from apps.payments.models import GatewayCall, Payment, Refund
 logger = logging.getLogger(__name__)
 
 S = Payment.Status
-CONCURRENT_CALLS = 64  # per process
+CONCURRENT_CALLS = 128  # per process; a batch of the saga asks in one wave
 KEY_HAS_OTHER_WORDS = "idempotency_error"
 
 

@@ -37,7 +37,7 @@ from apps.payments.gateway import (
 API_VERSION = "2026-08-26.dahlia"
 """Pinned: a newer library must not change the shape of what we read."""
 
-MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 128
 _PAGE = 100
 _CLOCK_SLACK = timedelta(minutes=10)
 """How far the gateway's clock and ours may stand apart when a payment is searched by time."""

@@ -63,7 +63,7 @@ def committed_database(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def shop(
-    committed_database: None, sandbox: SandboxProcess, settings: Any, client: Client
+    committed_database: None, sandbox: SandboxProcess, settings: Any
 ) -> Iterator[Shop]:
     """An open shop: ten mugs, shipping anywhere, sales tax, the sandbox as its gateway."""
     settings.STRIPE_API_HOST = sandbox.url
@@ -312,7 +312,7 @@ class Shop:
         """What the audit finds wrong, the gateway's books included; by invariant."""
         findings = [
             *audit.check(liveness=liveness),
-            audit.check_gateway(gateways.get_gateway(), settled_for=audit.NO_TIME),
+            audit.check_gateway(gateways.get_gateway(), second_look_after=audit.NO_TIME),
         ]
         return {finding.number: finding for finding in findings if not finding.holds}
 
