@@ -8,7 +8,7 @@ import logging
 from apps.shipping.carriers.interface import Carrier, Label, LabelRequest
 from apps.shipping.carriers.local import LocalCarrier
 
-__all__ = ["Carrier", "Label", "LabelRequest", "by_code"]
+__all__ = ["Carrier", "Label", "LabelRequest", "by_code", "codes"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,3 +27,8 @@ def by_code(code: str) -> Carrier:
         logger.error("no carrier %r: its parcels go to the local carrier", code)
         return _local
     return carrier
+
+
+def codes() -> list[str]:
+    """The carriers there are to choose from."""
+    return sorted(_carriers)

@@ -1,0 +1,81 @@
+"""Tax rates in the back office: destinations by name, rates in per cent."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django_countries import countries
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from apps.taxes.models import TaxRate
+from apps.taxes.regions import canonical
+from storefront.backoffice.looks import percent
+from storefront.backoffice.read_only import MoneyIsRead
+from storefront.money_forms import PercentField
+
+
+class TaxRateForm(forms.ModelForm):
+    """A rate for a country or one of its regions."""
+
+    country = forms.ChoiceField(
+        choices=lambda: [("", "Select value"), *countries], widget=UnfoldAdminSelectWidget
+    )
+    rate_bp = PercentField(label="Rate in per cent", widget=UnfoldAdminTextInputWidget)
+
+    class Meta:
+        model = TaxRate
+        fields = ("country", "region", "name", "rate_bp", "taxes_shipping")
+        help_texts = {"region": "State or province, by name or code. Empty: the whole country."}
+
+    def clean(self) -> Any:
+        cleaned = super().clean() or self.cleaned_data
+        country, region = cleaned.get("country"), cleaned.get("region", "")
+        if country and "region" not in self.errors:
+            wanted = canonical(country, region)
+            others = TaxRate.objects.filter(country=country).exclude(pk=self.instance.pk)
+            # "CA" and "California" are one place; the constraint on the text cannot know that.
+            if any(canonical(country, other.region) == wanted for other in others):
+                self.add_error("region", "There is a rate for this place already.")
+            elif region.strip() and not wanted:
+                self.add_error("region", "Write a name or a code.")
+        return cleaned
+
+
+class CountryFilter(DropdownFilter):
+    """By country, those only that have a rate."""
+
+    title = "country"
+    parameter_name = "country"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        used = TaxRate.objects.order_by("country").values_list("country", flat=True).distinct()
+        return [(code, countries.name(code) or code) for code in used]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(country=self.value()) if self.value() else queryset
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(MoneyIsRead, ModelAdmin):
+    """Prices are net; these are added at the quote, the most specific one."""
+
+    form = TaxRateForm
+    list_display = ("place", "name", "rate", "taxes_shipping")
+    list_filter = (CountryFilter, "taxes_shipping")
+    list_filter_submit = True
+    search_fields = ("region", "name", "country")
+    ordering = ("country", "region")
+    fieldsets = ((None, {"fields": (("country", "region"), ("name", "rate_bp"), "taxes_shipping")}),)
+    shown_instead = {"rate_bp": "rate"}
+
+    @display(description="place", ordering="country")
+    def place(self, rate: TaxRate) -> str:
+        country = countries.name(rate.country) or rate.country
+        return f"{country}, {rate.region}" if rate.region else country
+
+    @display(description="rate", ordering="rate_bp")
+    def rate(self, rate: TaxRate) -> str:
+        return percent(rate.rate_bp)
