@@ -10,7 +10,8 @@
 
 One failing request never fails its batch mates: when a batch does not go together, each of its
 checkouts is committed by itself. The unique constraints on key and cart decide races between
-processes; the look-ups in 1 and 2 only keep a batch from failing on them.
+processes; the look-ups in 1 and 2 only keep a batch from failing on them. They are made once more
+for who is refused in 3 to 5: what she wants may be gone into her own order.
 """
 
 import logging

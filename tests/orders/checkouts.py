@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pytest
 from django.db import connection
 from uuid_utils.compat import uuid7
 
@@ -26,9 +27,36 @@ from apps.orders.pending import Pending
 from apps.orders.queue_depth import QueueGauge
 from apps.payments.models import Payment
 from apps.promos.models import Promo, Redemption
-from tests.factories import ADDRESS
+from apps.shipping import rates as shipping_rates
+from apps.taxes import rates as tax_rates
+from tests.factories import ADDRESS, ship_everywhere
 
 SHIPPING = 599  # minor units
+
+
+@pytest.fixture
+def open_shop(committed_database: None) -> Iterator[None]:
+    """A shop that ships anywhere, collects no tax, and has no gateway: nobody pays here."""
+    shipping_rates.forget()
+    tax_rates.forget()
+    ship_everywhere(price=SHIPPING)
+    yield
+    shipping_rates.forget()
+    tax_rates.forget()
+
+
+@pytest.fixture
+def another_process() -> Iterator[Callable[[], intake.Intake]]:
+    """Makes intakes that share nothing with ours but the database, as other processes do."""
+    made: list[intake.Intake] = []
+
+    def make() -> intake.Intake:
+        made.append(intake.Intake())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.drain(10)
 
 
 def a_checkout(

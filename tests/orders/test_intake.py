@@ -27,14 +27,12 @@ from apps.payments.models import Payment
 from apps.promos.errors import PromoExhausted
 from apps.promos.models import Promo, Redemption
 from apps.shipping import rates as shipping_rates
-from apps.taxes import rates as tax_rates
 from tests.factories import (
     PromoFactory,
     a_kettle,
     a_mug,
     a_sales_tax,
     make_alice,
-    ship_everywhere,
     sold_out_mug,
 )
 from tests.orders.checkouts import (
@@ -47,16 +45,6 @@ from tests.orders.checkouts import (
 )
 
 pytestmark = pytest.mark.usefixtures("open_shop")
-
-
-@pytest.fixture
-def open_shop(committed_database):
-    shipping_rates.forget()
-    tax_rates.forget()
-    ship_everywhere(price=SHIPPING)
-    yield
-    shipping_rates.forget()
-    tax_rates.forget()
 
 
 @pytest.fixture
