@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -37,7 +38,7 @@ from apps.orders.intake import CheckoutRequest
 from apps.orders.models import Order, OrderEvent, Saga, SagaStep
 from apps.payments import gateway as gateways
 from apps.payments import inbox
-from apps.payments.models import Payment, Refund
+from apps.payments.models import Payment
 from apps.payments.stripe_gateway import StripeGateway
 from apps.promos.models import Promo, Redemption
 from apps.shipping import rates as shipping_rates
@@ -62,9 +63,7 @@ def committed_database(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def shop(
-    committed_database: None, sandbox: SandboxProcess, settings: Any
-) -> Iterator[Shop]:
+def shop(committed_database: None, sandbox: SandboxProcess, settings: Any) -> Iterator[Shop]:
     """An open shop: ten mugs, shipping anywhere, sales tax, the sandbox as its gateway."""
     settings.STRIPE_API_HOST = sandbox.url
     shipping_rates.forget()
@@ -156,9 +155,10 @@ class Shop:
         raise AssertionError(f"{[str(s) for s in under_way]} after {rounds} rounds")
 
     def run_until_step(self, order_id: UUID, step: str) -> None:
-        """Forward until `step` is the next to do."""
-        while self.saga(order_id).step != step:
-            assert saga.advance() > 0
+        """Forward until `step` is the next to do, resting before each step."""
+        with mock.patch.object(saga.Turn, "goes_on", False):
+            while self.saga(order_id).step != step:
+                assert saga.advance() > 0
 
     def hurry(self) -> None:
         """Every backoff is over; who waits for a webhook goes on waiting."""

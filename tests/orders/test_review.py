@@ -111,7 +111,7 @@ def test_suspects_have_their_turn_while_new_orders_keep_coming(
     shop.place()
     assert saga.advance(limit=1) == 2
 
-    assert shop.log(unlucky) == ["do authorize_payment: done"]
+    assert shop.log(unlucky) == ["do authorize_payment: done", "do confirm_stock: done"]
     shop.run()
     shop.assert_confirmed(unlucky)
 

@@ -8,7 +8,10 @@ import pytest
 import stripe
 
 from apps.payments.stripe_gateway import StripeGateway
+from tests.orders.purchases import committed_database, shop
 from tests.payments.sandbox_process import KEY, SandboxProcess, WebhookListener
+
+__all__ = ["committed_database", "shop"]
 
 
 @pytest.fixture(scope="session")
