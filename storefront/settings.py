@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from storefront import embedded
 
@@ -134,7 +135,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django_filters",
     "channels",
     "djstripe",
     "treebeard",
@@ -283,6 +283,10 @@ CELERY_TASK_DEFAULT_QUEUE = "background"
 CELERY_TASK_ROUTES = {
     "orders.advance_sagas": {"queue": "checkout"},
     "payments.apply_webhooks": {"queue": "checkout"},
+    # The safety net must not queue behind mails and mirrors.
+    "orders.sweep": {"queue": "checkout"},
+    "orders.expire_holds": {"queue": "checkout"},
+    "payments.send_refunds": {"queue": "checkout"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
@@ -449,7 +453,22 @@ if not DEVELOPMENT:
 # right of X-Forwarded-For. 0: the header is not believed at all.
 TRUSTED_PROXIES = read("TRUSTED_PROXIES", a_count, 0)
 
-UNFOLD = {"SITE_TITLE": SHOP_NAME, "SITE_HEADER": SHOP_NAME, "SITE_SYMBOL": "storefront"}
+UNFOLD = {
+    "SITE_TITLE": SHOP_NAME,
+    "SITE_HEADER": SHOP_NAME,
+    "SITE_SYMBOL": "storefront",
+    "STYLES": [lambda request: static("admin/backoffice.css")],
+    "DASHBOARD_CALLBACK": "apps.orders.backoffice.day.dashboard",
+    "SIDEBAR": {"navigation": "apps.orders.backoffice.navigation.sidebar"},
+    # The shop's pine, from needle to bark.
+    "COLORS": {
+        "primary": {
+            "50": "#f0f7f3", "100": "#dcebe3", "200": "#bbd8ca", "300": "#8dbda7",
+            "400": "#5d9c83", "500": "#3d8069", "600": "#2b6553", "700": "#1f4a3e",
+            "800": "#1b3f36", "900": "#16382f", "950": "#0b201b",
+        },
+    },
+}
 
 # --- Logs: no secret, no card number ------------------------------------------------------------
 

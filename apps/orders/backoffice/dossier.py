@@ -1,0 +1,150 @@
+"""All that is known about one order, read in a fixed number of queries however long its story is.
+
+Lists that can grow (steps, gateway calls) are cut to the newest ones; how many more there are is
+said, and the full lists have pages of their own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from apps.inventory.models import Hold
+from apps.notifications.models import Notification
+from apps.orders.models import (
+    IdempotencyKey,
+    Order,
+    OrderEvent,
+    OrderLine,
+    Return,
+    ReviewDecision,
+    Saga,
+    SagaStep,
+)
+from apps.payments import refunds
+from apps.payments.models import GatewayCall, Payment, Refund
+from apps.promos.models import Redemption
+from apps.shipping.models import Shipment
+from storefront.backoffice.deeds import words_of
+from storefront.backoffice.looks import amount
+
+STEPS_SHOWN = 60
+CALLS_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class StaffDeed:
+    """What a colleague did about this order, as the audit trail has it."""
+
+    at: Any
+    who: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One order, whole. Newest first where something is a log."""
+
+    order: Order
+    lines: Sequence[OrderLine]
+    totals: Sequence[tuple[str, str]]
+    events: Sequence[OrderEvent]
+    key: IdempotencyKey | None
+    saga: Saga | None
+    steps: Sequence[SagaStep]
+    more_steps: int
+    decisions: Sequence[ReviewDecision]
+    payment: Payment | None
+    refundable: int
+    refunds: Sequence[Refund]
+    calls: Sequence[GatewayCall]
+    more_calls: int
+    holds: Sequence[Hold]
+    redemptions: Sequence[Redemption]
+    shipment: Shipment | None
+    letters: Sequence[Notification]
+    returns: Sequence[Return]
+    staff: Sequence[StaffDeed]
+
+    @property
+    def addresses(self) -> list[tuple[str, list[str]]]:
+        """Where it goes, and where the bill goes when that is elsewhere."""
+        found = [("Ships to", _address(self.order.shipping_address))]
+        billing = self.order.billing_address
+        if billing and billing != self.order.shipping_address:
+            found.append(("Bill to", _address(billing)))
+        return found
+
+
+def open_dossier(order_id: UUID) -> Dossier | None:
+    """Everything about an order; None when there is none of that id."""
+    order = Order.objects.select_related("user").filter(pk=order_id).first()
+    if order is None:
+        return None
+    steps = list(SagaStep.objects.filter(saga=order_id).order_by("-id")[: STEPS_SHOWN + 1])
+    payment = Payment.objects.filter(order_id=order_id).first()
+    calls = list(payment.calls.order_by("-created_at", "-id")[: CALLS_SHOWN + 1]) if payment else []
+    return Dossier(
+        order=order,
+        lines=list(order.lines.all()),
+        totals=_totals(order),
+        events=list(order.events.order_by("-seq")),
+        key=IdempotencyKey.objects.filter(order=order).defer("answer").first(),
+        saga=Saga.objects.filter(order=order).first(),
+        steps=steps[:STEPS_SHOWN],
+        more_steps=SagaStep.objects.filter(saga=order_id).count() - STEPS_SHOWN
+        if len(steps) > STEPS_SHOWN
+        else 0,
+        decisions=list(ReviewDecision.objects.filter(saga=order_id).order_by("-id")),
+        payment=payment,
+        refundable=refunds.refundable(payment) if payment else 0,
+        refunds=list(payment.refunds.order_by("-created_at", "-id")) if payment else [],
+        calls=calls[:CALLS_SHOWN],
+        more_calls=payment.calls.count() - CALLS_SHOWN
+        if payment and len(calls) > CALLS_SHOWN
+        else 0,
+        holds=list(
+            Hold.objects.filter(order_id=order_id)
+            .select_related("stock_item__variant", "stock_item__warehouse")
+            .order_by("id")
+        ),
+        redemptions=list(Redemption.objects.filter(order_id=order_id).select_related("promo")),
+        shipment=Shipment.objects.filter(order_id=order_id).first(),
+        letters=list(Notification.objects.filter(order_id=order_id).defer("body").order_by("id")),
+        returns=list(order.returns.prefetch_related("lines__line").order_by("created_at", "id")),
+        staff=_staff(order_id),
+    )
+
+
+def _totals(order: Order) -> list[tuple[str, str]]:
+    rows = [("Subtotal", order.subtotal_amount)]
+    if order.discount_amount:
+        rows.append(("Discount", -order.discount_amount))
+    rows += [
+        ("Shipping", order.shipping_amount),
+        ("Tax", order.tax_amount),
+        ("Total", order.total_amount),
+    ]
+    return [(name, amount(minor, order.currency)) for name, minor in rows]
+
+
+def _address(address: dict[str, Any]) -> list[str]:
+    city = " ".join(
+        str(address[part]) for part in ("city", "region", "postal_code") if address.get(part)
+    )
+    parts = [address.get("name"), address.get("line1"), address.get("line2"), city]
+    parts += [address.get("country"), address.get("phone")]
+    return [str(part) for part in parts if part]
+
+
+def _staff(order_id: UUID) -> list[StaffDeed]:
+    about_orders = ContentType.objects.get_for_model(Order)
+    entries = (
+        LogEntry.objects.filter(content_type=about_orders, object_id=str(order_id))
+        .select_related("user")
+        .order_by("-action_time", "-id")[:50]
+    )
+    return [StaffDeed(entry.action_time, str(entry.user), words_of(entry)) for entry in entries]
