@@ -78,10 +78,13 @@ RENEW = """
     WHERE s.order_id = n.id AND s.epoch = n.epoch AND s.lease_until IS NOT NULL
 """
 # The fence. Locks in ascending id; whoever holds an older epoch gets no row, and so writes nothing.
+# Nor does one whose step is behind: it was written, and only the COMMIT's answer was lost.
 STILL_OURS = """
     SELECT s.order_id, s.cancel_requested_at IS NOT NULL, s.cancel_reason
-    FROM orders_saga s JOIN unnest(%s::uuid[], %s::int[]) AS n(id, epoch)
+    FROM orders_saga s
+    JOIN unnest(%s::uuid[], %s::int[], %s::text[], %s::text[]) AS n(id, epoch, step, state)
       ON s.order_id = n.id AND s.epoch = n.epoch
+      AND s.step = n.step AND s.state = n.state
     WHERE s.lease_until IS NOT NULL AND s.state IN ('forward', 'undoing')
     ORDER BY s.order_id FOR UPDATE OF s
 """
@@ -310,7 +313,15 @@ def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> 
 def _still_ours(group: list[Work]) -> list[Work]:
     """Those of `group` whose epoch is still ours, locked; with the cancellation wish as of now."""
     with connection.cursor() as cursor:
-        cursor.execute(STILL_OURS, [ids(group), [work.epoch for work in group]])
+        cursor.execute(
+            STILL_OURS,
+            [
+                ids(group),
+                [work.epoch for work in group],
+                [work.step for work in group],
+                [str(work.state) for work in group],
+            ],
+        )
         found = {order_id: (wish, reason) for order_id, wish, reason in cursor.fetchall()}
     return [
         replace(

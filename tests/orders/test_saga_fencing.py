@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from apps.orders import checkout, saga
+from apps.orders.cancel import request_cancellation
 from apps.orders.models import OrderEvent, Saga, SagaStep
 from apps.payments.models import GatewayCall
 from tests.orders.purchases import Shop, at_once
@@ -84,6 +85,38 @@ def test_worker_that_has_written_cannot_write_again(shop: Shop) -> None:
     assert everything_written(order_id) == before
 
 
+@pytest.mark.parametrize("direction", ["forward", "undoing"])
+def test_commit_whose_answer_is_lost_is_not_written_again_though_the_claim_goes_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, direction: str
+) -> None:
+    """The step is done and the saga one further, under the same epoch: it must not be moved back."""
+    order_id = shop.place()
+    shop.run_until_step(order_id, "confirm_stock")
+    if direction == "undoing":
+        request_cancellation(order_id)
+    write, lost = saga._write, []
+
+    def lose_the_answer(step, state, group, answers):
+        going_on = write(step, state, group, answers)
+        if not lost and state == direction and going_on:
+            lost.append(step.name)
+            raise OperationalError("server closed the connection unexpectedly")
+        return going_on
+
+    monkeypatch.setattr(saga, "_write", lose_the_answer)
+
+    shop.run()  # the step after it waits for the lease, nothing else happens
+    shop.end_leases()
+    shop.run()
+
+    assert lost
+    assert shop.log(order_id, "retry") == []
+    if direction == "undoing":
+        shop.assert_cancelled(order_id)
+    else:
+        shop.assert_confirmed(order_id)
+
+
 def test_unfenced_zombie_would_do_a_step_again_and_is_stopped_by_the_log(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,9 +131,9 @@ def test_unfenced_zombie_would_do_a_step_again_and_is_stopped_by_the_log(
     monkeypatch.setattr(
         saga,
         "STILL_OURS",
-        saga.STILL_OURS.replace("AND s.epoch = n.epoch", "").replace(
-            "s.lease_until IS NOT NULL AND", ""
-        ),
+        saga.STILL_OURS.replace("AND s.epoch = n.epoch", "")
+        .replace("AND s.step = n.step AND s.state = n.state", "")
+        .replace("s.lease_until IS NOT NULL AND", ""),
     )
     written = []
     ship = checkout.BY_NAME["create_shipment"].do
@@ -147,7 +180,8 @@ def test_unfenced_zombie_with_another_effect_would_take_the_units_twice(
         saga,
         "STILL_OURS",
         """SELECT s.order_id, false, '' FROM orders_saga s
-           JOIN unnest(%s::uuid[], %s::int[]) AS n(id, epoch) ON s.order_id = n.id""",
+           JOIN unnest(%s::uuid[], %s::int[], %s::text[], %s::text[]) AS n(id, epoch, step, state)
+             ON s.order_id = n.id""",
     )
     monkeypatch.setattr(saga, "LOG", "SELECT %s, %s, %s, %s, %s, %s, %s")
     saga.run([zombie])
