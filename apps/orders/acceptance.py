@@ -16,6 +16,7 @@ for who is refused in 3 to 5: what she wants may be gone into her own order.
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -75,14 +76,16 @@ def commit(batch: Sequence[Pending], gauge: QueueGauge) -> None:
 
 
 def _commit_together(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exception]:
-    written = False
+    line, written = None, False
     drop_dead_connections()
     try:
+        connection.ensure_connection()
+        line = connection.connection
         with transaction.atomic():
             outcomes = _accept(batch, gauge)
             written = True
     except (DatabaseError, InterfaceError) as error:
-        if not _connection_lost():
+        if not _is_lost(line):
             raise
         logger.warning("database went away in the intake: %s", type(error).__name__)
         connection.close()
@@ -265,6 +268,10 @@ def _replayed(known: intake_rows.KnownKey, request: CheckoutRequest) -> Accepted
     return Accepted(known.order_id, known.answer, replayed=True)
 
 
-def _connection_lost() -> bool:
+def _is_lost(line: Any) -> bool:
+    """Whether the connection that was in use has gone.
+
+    Leaving the transaction, Django may have opened another one in its place already.
+    """
     raw = connection.connection
-    return raw is None or raw.closed or raw.broken
+    return raw is None or raw is not line or bool(raw.closed or raw.broken)

@@ -51,10 +51,16 @@ class Intake:
     """The queue and the committing thread of one process."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Start from nothing: made just now, or found by a forked child.
+
+        The thread stayed behind in the parent; so did whoever holds the lock, for ever.
+        """
         self._changed = threading.Condition()
         self._queue: deque[Pending] = deque()
         self._in_flight: set[tuple[str, str]] = set()
-        self._pid = 0
         self._draining = False
         self._thread: threading.Thread | None = None
         self._gauge = QueueGauge()
@@ -82,25 +88,18 @@ class Intake:
         raise pending.outcome if pending.outcome else IdempotencyInFlight
 
     def drain(self, timeout: float) -> None:
-        """See the module's `drain`."""
+        """See the module's `drain`. Past `timeout` the thread goes on, and ends when it is done."""
         with self._changed:
-            thread = self._thread if self._pid == os.getpid() else None
-            self._draining = True
+            thread = self._thread
+            self._draining = thread is not None
             self._changed.notify()
         if thread is not None:
             thread.join(timeout)
-        with self._changed:
-            self._draining = False
-            self._thread = None
-            self._pid = 0
 
     def _ensure_running(self) -> None:
         if self._draining:
             raise Overloaded(retry_after=2)
-        if self._pid != os.getpid():  # a thread does not survive a fork
-            self._pid = os.getpid()
-            self._queue.clear()
-            self._in_flight.clear()
+        if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
             self._thread.start()
 
@@ -125,6 +124,8 @@ class Intake:
                 # Also of those who no longer wait: their key is free again from here on.
                 self._in_flight.difference_update(pending.key for pending in batch)
         connection.close()
+        with self._changed:
+            self._thread, self._draining = None, False
 
     def _gather(self) -> list[Pending]:
         """The next batch; blocks until there is one. Empty: drained."""
@@ -151,4 +152,5 @@ class Intake:
 
 
 _intake = Intake()
+os.register_at_fork(after_in_child=_intake.begin)
 atexit.register(drain)
