@@ -11,7 +11,7 @@ from collections import deque
 from django.db import connection
 
 SAMPLE_EVERY = 1.0  # seconds
-WINDOW = 10  # samples
+WINDOW = 15.0  # seconds; what was finished last night says nothing about this morning
 QUIET_ESTIMATE = 2  # seconds an order takes when nobody is before it
 
 SAMPLE = """
@@ -21,12 +21,20 @@ SAMPLE = """
 """
 
 
+def figures() -> tuple[int, int]:
+    """(orders on their way, orders accepted ever), on the caller's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(SAMPLE)
+        depth, accepted = cursor.fetchone()
+    return depth, accepted
+
+
 class QueueGauge:
     """Position and estimated wait for an order accepted now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._samples: deque[tuple[float, int, int]] = deque(maxlen=WINDOW)
+        self._samples: deque[tuple[float, int, int]] = deque()
         self._since_sample = 0
 
     def refresh(self) -> None:
@@ -35,10 +43,9 @@ class QueueGauge:
         with self._lock:
             if self._samples and now - self._samples[-1][0] < SAMPLE_EVERY:
                 return
-            with connection.cursor() as cursor:
-                cursor.execute(SAMPLE)
-                depth, accepted = cursor.fetchone()
-            self._samples.append((now, depth, accepted))
+            while self._samples and now - self._samples[0][0] > WINDOW:
+                self._samples.popleft()
+            self._samples.append((now, *figures()))
             self._since_sample = 0
 
     def next_place(self) -> tuple[int, int]:
