@@ -11,16 +11,15 @@ What is heard, and what happens when a push gets lost, is the hub's (hub.py).
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseTrouble
 
 from apps.live import visitor
+from apps.live.database import ask
 from apps.live.hub import hub
 from apps.orders import payloads
 from storefront.rate_limits import LimitReached
@@ -112,8 +111,3 @@ def read_address(scope: dict[str, Any]) -> tuple[UUID, str | None, int]:
     except ValueError:
         raise ValueError("order") from None
     return order_id, query.get("token", [None])[-1], int(after)
-
-
-async def ask(function: Callable[..., Any], *args: Any) -> Any:
-    """Database work on a thread of the pool: thousands of sockets share few connections."""
-    return await database_sync_to_async(function, thread_sensitive=False)(*args)

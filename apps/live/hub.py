@@ -16,9 +16,9 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
+from apps.live.database import ask
 from apps.orders import moves
 from apps.orders.models import Order
 
@@ -98,9 +98,7 @@ class Hub:
         for order_id in [o for o in self._watchers if o not in self._joined]:
             if not await self._join(order_id):
                 break
-        seqs = await database_sync_to_async(current_seqs, thread_sensitive=False)(
-            list(self._watchers)
-        )
+        seqs = await ask(current_seqs, list(self._watchers))
         behind = [
             watcher
             for order_id, seq in seqs.items()

@@ -1,6 +1,7 @@
 """The websocket: who may watch, and that every move arrives once, in order, none left out."""
 
 import asyncio
+import gc
 import json
 import threading
 import uuid
@@ -11,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.cached_db import SessionStore
-from django.db import connections
+from django.db import connection, connections
 
 from apps.api.auth import tokens_for
 from apps.live import consumer, hub, routing
@@ -50,6 +51,8 @@ def run(scenario):
             await get_channel_layer().flush()
 
     asyncio.run(whole())
+    # The loop's threads are gone; their connections wait in reference cycles for the collector.
+    gc.collect()
 
 
 def address(order, **query):
@@ -274,6 +277,38 @@ def test_push_that_never_came_is_found_by_looking(order):
             await asyncio.to_thread(write_silently, order, 2, "PAYMENT_AUTHORIZED")
             await hub.hub.look()
             assert (await hear(socket))["seq"] == 2
+
+    run(scenario)
+
+
+def hang_up(spared):
+    """End all of the server's sessions but `spared` (the test's own), as a restart would."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+                " current_database() AND pid NOT IN (pg_backend_pid(), %s)",
+                [spared],
+            )
+    finally:
+        connections.close_all()
+
+
+def test_restarted_database_is_asked_on_a_new_connection(order):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (mine,) = cursor.fetchone()
+
+    async def scenario():
+        async with watching(address(order)) as socket:
+            await hear(socket)
+            await move(order, "PAYMENT_AUTHORIZED")
+            await hear(socket)
+            await asyncio.to_thread(hang_up, mine)
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(write_silently, order, 3, "CONFIRMED")
+            await hub.hub.look()
+            assert (await hear(socket))["seq"] == 3
 
     run(scenario)
 
