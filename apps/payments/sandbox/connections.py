@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 
 _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
@@ -19,9 +20,8 @@ def cut(client: tuple[str, int | str] | None) -> bool:
         return False
     host, port = client[0], int(client[1])  # some servers give the port as text
     for name in os.listdir(_FDS):
-        try:
-            duplicate = socket.socket(fileno=os.dup(int(name)))
-        except (OSError, ValueError):
+        duplicate = _socket(int(name))
+        if duplicate is None:
             continue
         with duplicate:
             try:
@@ -34,3 +34,14 @@ def cut(client: tuple[str, int | str] | None) -> bool:
                 duplicate.shutdown(socket.SHUT_RDWR)
                 return True
     return False
+
+
+def _socket(fd: int) -> socket.socket | None:
+    """A duplicate of `fd`, if it is a socket. What is none is not duplicated at all: kept open,
+    its copies would double with every connection cut, until nothing can be opened any more."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            return None
+        return socket.socket(fileno=os.dup(fd))
+    except OSError:
+        return None  # closed since it was listed
