@@ -457,6 +457,9 @@ UNFOLD = {
     "SITE_TITLE": SHOP_NAME,
     "SITE_HEADER": SHOP_NAME,
     "SITE_SYMBOL": "storefront",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}
+    ],
     "STYLES": [lambda request: static("admin/backoffice.css")],
     "DASHBOARD_CALLBACK": "apps.orders.backoffice.day.dashboard",
     "SIDEBAR": {"navigation": "apps.orders.backoffice.navigation.sidebar"},

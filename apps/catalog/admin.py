@@ -41,6 +41,7 @@ from storefront.backoffice.looks import amount, label, link
 from storefront.backoffice.read_only import MoneyIsRead
 from storefront.money_forms import MoneyField
 
+LOW = 5  # units for sale
 # `Size: Large, Colour: Moss`
 PAIR = re.compile(r"\s*([^:,]+?)\s*:\s*([^,]+?)\s*")
 
@@ -251,7 +252,8 @@ def _stock(field: str, **where: Any) -> Coalesce:
 
 def _availability(on_hand: int, held: int) -> SafeString:
     for_sale = on_hand - held
-    shown = label("sold out" if for_sale <= 0 else "plenty", f"{for_sale} for sale")
+    state = "sold out" if for_sale <= 0 else "low" if for_sale <= LOW else "plenty"
+    shown = label(state, f"{for_sale} for sale")
     return format_html("{} {} on hand, {} held", shown, on_hand, held)
 
 
@@ -310,6 +312,7 @@ class OptionInline(TabularInline):
     model = ProductOption
     form = OptionForm
     extra = 0
+    hide_title = True
 
 
 class ImageInline(TabularInline):
@@ -319,6 +322,7 @@ class ImageInline(TabularInline):
     form = ImageForm
     extra = 0
     per_page = 12
+    hide_title = True
     fields = ("thumbnail", "path", "upload", "alt", "variant", "position")
     readonly_fields = ("thumbnail",)
 

@@ -64,9 +64,7 @@ class LevelFilter(DropdownFilter):
             case "out":
                 return queryset.filter(on_hand__lte=F("reserved"))
             case "low":
-                return queryset.filter(
-                    on_hand__gt=F("reserved"), on_hand__lte=F("reserved") + LOW
-                )
+                return queryset.filter(on_hand__gt=F("reserved"), on_hand__lte=F("reserved") + LOW)
             case "held":
                 return queryset.filter(reserved__gt=0)
         return queryset
@@ -248,9 +246,7 @@ class StockItemAdmin(ReadOnlyAdmin):
         url = reverse(f"admin:inventory_stockitem_{verb}_selected")
         return HttpResponseRedirect(f"{url}?ids={','.join(map(str, ids))}")
 
-    def _movement(
-        self, request: HttpRequest, verb: str, ids: list[str], back: str
-    ) -> HttpResponse:
+    def _movement(self, request: HttpRequest, verb: str, ids: list[str], back: str) -> HttpResponse:
         numbers = [int(i) for i in ids if i.isascii() and i.isdigit() and len(i) < 19]
         # Ascending id: two clerks with overlapping choices queue up instead of deadlocking.
         items = list(self.get_queryset(request).filter(pk__in=numbers).order_by("pk"))

@@ -54,7 +54,7 @@ class StockItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.variant_id} @ {self.warehouse_id}: {self.on_hand} ({self.reserved} held)"
+        return f"{self.variant.sku} in {self.warehouse}"
 
 
 class Hold(models.Model):

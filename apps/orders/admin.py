@@ -383,8 +383,10 @@ class ReviewQueueAdmin(OrderRowsAdmin):
 
     @display(description="what was tried")
     def tried(self, saga: Saga) -> str:
-        times = "once" if saga.attempts == 1 else f"{saga.attempts} times"
-        return f"{saga.step}, {times}" + (f": {saga.last_error}" if saga.last_error else "")
+        words = [saga.step.replace("_", " ")]
+        if saga.attempts:
+            words.append("once" if saga.attempts == 1 else f"{saga.attempts} times")
+        return ", ".join(words) + (f": {saga.last_error}" if saga.last_error else "")
 
     @display(description="last decision")
     def last_decision(self, saga: Any) -> str:

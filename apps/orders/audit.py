@@ -167,7 +167,8 @@ INVARIANTS = (
         WHERE state = 'received' AND due_at < now() - %(grace)s
         UNION ALL
         SELECT 'refund ' || id, 'requested, due ' || due_at FROM payments_refund
-        WHERE status = 'requested' AND purpose <> 'cancellation' AND due_at < now() - %(grace)s
+        WHERE status = 'requested' AND purpose NOT LIKE 'cancellation%%'
+          AND due_at < now() - %(grace)s
     """, liveness=True),
     Invariant(13, "totals add up and none is negative", """
         SELECT 'order ' || o.number,

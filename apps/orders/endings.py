@@ -16,6 +16,8 @@ REASONS = {
     "payment_refused": "The payment was refused, so we cancelled the order.",
     "expired": "The payment was not completed in time, so we cancelled the order.",
     "sold_out": "We are sorry: the items sold out before we could confirm the order.",
+    "capture_refused": "Your bank let the payment lapse, so we cancelled the order.",
+    "no_shipment": "We are sorry: we cannot ship this order.",
     "shopper": "Cancelled at your request.",
     "staff": "Our staff cancelled the order.",
 }

@@ -7,7 +7,7 @@ Crockford's base 32 (no I, L, O, U to misread). Numbers do not tell how many ord
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 DIGITS = 7
 RANGE = 32**DIGITS  # 34 thousand million numbers, then 8 digits are due
-FACTOR = 21_474_836_477  # odd, hence coprime to 2**35: no two numbers meet
+FACTOR = 25_214_903_917  # odd, hence coprime to 2**35: no two numbers meet
 PREFIX = "KP-"
 
 

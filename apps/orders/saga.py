@@ -52,6 +52,7 @@ MAX_ATTEMPTS = 12
 PATIENCE = timedelta(hours=6)  # past the deadline; then an outage is a person's matter, too
 BACKOFF_FIRST = 1.0  # seconds
 BACKOFF_CAP = 60.0
+OUTAGE_COUNTS = 7  # attempts an outage alone adds up to: as many as backing off to the cap takes
 SUSPECT_AFTER = 2  # claims that ended without a word
 
 CLAIM = """
@@ -411,9 +412,10 @@ def _turn_back(
 
 def _again(step: Step, work: Work, retry: Retry) -> Turn:
     """Backoff with full jitter: doubling from one second, at most a minute."""
-    # An outage alone never brings an order to the review queue: the count stays below the limit.
+    # An outage alone never brings an order to the review queue, and a worker or two killed in it
+    # do not either: the count stays well below the limit.
     blameless = retry.blameless and not work.long_overdue
-    attempts = min(work.attempts, MAX_ATTEMPTS - 1) if blameless else work.attempts
+    attempts = min(work.attempts, OUTAGE_COUNTS) if blameless else work.attempts
     ceiling = min(BACKOFF_CAP, BACKOFF_FIRST * 2 ** (work.attempts - 1))
     return Turn(
         work,

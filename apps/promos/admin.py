@@ -183,7 +183,8 @@ class PromoAdmin(MoneyIsRead, ModelAdmin):
             ("products", "categories"),
         )}),
         ("When it applies", {"fields": (
-            ("starts_at", "ends_at"),
+            "starts_at",
+            "ends_at",
             ("min_subtotal_amount", "stackable"),
             ("total_limit", "customer_limit"),
             ("active", "usage"),

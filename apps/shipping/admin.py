@@ -141,6 +141,7 @@ class RateInline(MoneyIsRead, TabularInline):
     form = RateForm
     extra = 0
     per_page = 40
+    hide_title = True
     ordering = ("zone", "method", "basis", "at_least")
     readonly_fields = ()
     shown_instead = {"price_amount": "price", "at_least": "band", "below": "currency"}

@@ -43,6 +43,7 @@ class ReadOnlyInline(LookedAt, TabularInline):
     can_delete = False
     per_page = 25
     show_change_link = False
+    hide_title = True
 
 
 class MoneyIsRead:

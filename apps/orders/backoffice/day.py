@@ -51,11 +51,13 @@ class Day:
     latest: Sequence[Order] | None
     waiting: Sequence[Saga] | None
     low: Sequence[StockItem] | None
+    sold_out: int
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK."""
     may: Any = request.user
+    sees_stock = may.has_perm("inventory.view_stockitem")
     context["day"] = Day(
         figures=_figures(may),
         latest=list(Order.objects.select_related("saga")[:LATEST_SHOWN])
@@ -64,7 +66,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         waiting=list(in_review().select_related("order")[:LATEST_SHOWN])
         if may.has_perm("orders.view_saga")
         else None,
-        low=_low_stock() if may.has_perm("inventory.view_stockitem") else None,
+        low=_low_stock() if sees_stock else None,
+        sold_out=_on_sale().filter(on_hand__lte=F("reserved")).count() if sees_stock else 0,
     )
     return context
 
@@ -72,12 +75,6 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def in_review() -> QuerySet[Saga]:
     """The review queue, who has waited longest first."""
     return Saga.objects.filter(state=Saga.State.REVIEW).order_by("updated_at")
-
-
-def review_badge(request: HttpRequest) -> str:
-    """How many orders wait for a person, beside the menu's entry; nothing when none does."""
-    waiting = in_review().order_by()[:100].count()
-    return "99+" if waiting > 99 else str(waiting or "")
 
 
 def first_id_of(moment: datetime) -> UUID:
@@ -161,14 +158,15 @@ def _dead_letters(name: str, rows: QuerySet, url: str) -> Figure:
     return Figure(name, f"{found:,}", f"{reverse(url)}?dead=open", alarm=found > 0)
 
 
+def _on_sale() -> QuerySet[StockItem]:
+    return StockItem.objects.filter(variant__active=True, variant__product__published=True)
+
+
 def _low_stock() -> list[StockItem]:
     """Shelves of what is on sale with few units left, the emptiest first."""
     return list(
-        StockItem.objects.filter(
-            on_hand__lte=F("reserved") + LOW,
-            variant__active=True,
-            variant__product__published=True,
-        )
+        _on_sale()
+        .filter(on_hand__gt=F("reserved"), on_hand__lte=F("reserved") + LOW)
         .annotate(for_sale=F("on_hand") - F("reserved"))
         .select_related("variant__product", "warehouse")
         .order_by("for_sale", "variant__product__name", "id")[:LOW_SHOWN]

@@ -8,6 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apps.orders.backoffice.day import in_review
+
 Entry = tuple[str, str, str]  # title, icon, the model as app.model
 
 ROOMS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
@@ -61,7 +63,9 @@ def _item(title: str, icon: str, model: str) -> dict[str, Any]:
     app, name = model.split(".")
     item = {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{name}_changelist")}
     if model == "orders.saga":
-        item["badge"] = "apps.orders.backoffice.day.review_badge"
+        waiting = in_review().order_by()[:100].count()
+        if waiting:  # an empty badge would be drawn as one
+            item["badge"] = str(waiting) if waiting < 100 else "99+"
     return item
 
 
