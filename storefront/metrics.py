@@ -71,7 +71,7 @@ READINGS = (
     Reading(
         name="sagas_late_seconds",
         about="How long the longest waiting due saga is due",
-        # A saga on its way is due since the order was placed (saga.py); what nobody touches is late.
+        # A saga on its way is due since the order was placed (saga.py); untouched means late.
         sql=_lateness(*_SAGAS, moment="greatest(due_at, updated_at)"),
     ),
     Reading(

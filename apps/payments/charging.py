@@ -109,7 +109,7 @@ def call_backs(order_ids: Iterable[UUID], *, reason: str) -> list[Question]:
             continue
         refund = None
         if payment.captured_amount > payment.refunded_amount:
-            refund = refunds.open_for_rest(payment, purpose="cancellation", reason=reason)
+            refund = refunds.open_for_rest(payment, reason=reason)
         questions.append(Question(payment, "call back", _call_back_later(payment, refund)))
     return questions
 

@@ -15,7 +15,7 @@ intent) is quarantined: no effect, and a person looks.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -147,16 +147,23 @@ def _apply(events: list[Event]) -> dict[str, Verdict]:
             for event in events
             if event.type.startswith("payment_intent.")
         }
+        sent = {
+            event.event_id: get_gateway().read_refund(event.object)
+            for event in events
+            if event.type.startswith("refund.")
+        }
         payments = _payments_of(intents.values())
+        ours = _refunds_of(sent.values())
         facts: list[Learnt] = []
         for event in events:
             if event.event_id in intents:
                 verdicts[event.event_id] = _apply_intent(intents[event.event_id], payments, facts)
-            elif event.type.startswith("refund."):
-                verdicts[event.event_id] = _apply_refund(event)
-            else:
+            elif event.event_id not in sent:
                 verdicts[event.event_id] = Verdict(State.IGNORED, "not acted on")
-        settle(facts)
+        # Locks all payments of the batch at once, in ascending id; the refunds lock no others.
+        settle(facts, also={refund.payment_id for refund in ours.values()})
+        for event_id, refund in sent.items():
+            verdicts[event_id] = _apply_refund(refund, ours.get(_refund_id(refund)))
     return verdicts
 
 
@@ -171,17 +178,23 @@ def _apply_intent(intent: Intent, payments: Mapping[str, Payment], facts: list[L
     return Verdict(State.APPLIED, order_id=payment.order_id)
 
 
-def _apply_refund(event: Event) -> Verdict:
-    sent: GatewayRefund = get_gateway().read_refund(event.object)
-    ours = _uuid(sent.metadata.get("refund_id"))
-    refund = Refund.objects.filter(pk=ours).select_related("payment").first() if ours else None
-    if refund is None:
+def _apply_refund(sent: GatewayRefund, ours: Refund | None) -> Verdict:
+    if ours is None:
         return Verdict(State.IGNORED, "no refund of ours")
-    if refund.amount != sent.amount or refund.payment.intent_id != sent.intent_id:
-        return Verdict(State.QUARANTINED, f"{sent.id} does not fit our refund {refund.pk}")
+    if ours.amount != sent.amount or ours.payment.intent_id != sent.intent_id:
+        return Verdict(State.QUARANTINED, f"{sent.id} does not fit our refund {ours.pk}")
     if sent.status in ("succeeded", "failed", "canceled"):
-        refunds.settle(refund.pk, sent)
-    return Verdict(State.APPLIED, order_id=refund.payment.order_id)
+        refunds.settle(ours.pk, sent)
+    return Verdict(State.APPLIED, order_id=ours.payment.order_id)
+
+
+def _refunds_of(sent: Iterable[GatewayRefund]) -> dict[UUID | None, Refund]:
+    wanted = [refund_id for refund_id in map(_refund_id, sent) if refund_id]
+    return {r.pk: r for r in Refund.objects.filter(pk__in=wanted).select_related("payment")}
+
+
+def _refund_id(sent: GatewayRefund) -> UUID | None:
+    return _uuid(sent.metadata.get("refund_id"))
 
 
 def _payments_of(intents: Any) -> dict[str, Payment]:

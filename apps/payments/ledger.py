@@ -4,6 +4,7 @@
 applies it under the payment's row lock. Statuses have a rank; only a higher one is written.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -12,6 +13,8 @@ from django.db import connection
 
 from apps.payments.gateway import Intent, IntentStatus
 from apps.payments.models import Payment
+
+logger = logging.getLogger(__name__)
 
 S = Payment.Status
 
@@ -95,7 +98,7 @@ def settle(facts: Iterable[Learnt], *, also: Iterable[UUID] = ()) -> Settled:
     settled = Settled()
     wanted = sorted({*by_payment, *also})
     # Ascending id, like every lock here.
-    locked = Payment.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    locked = Payment.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
     for payment in locked:
         settled.payments[payment.pk] = payment
         for fact in by_payment.get(payment.pk, ()):
@@ -109,10 +112,17 @@ def _learn(payment: Payment, fact: Learnt) -> bool:
     """Apply one fact to the row in memory; whether anything changed."""
     if fact.unasked and payment.asked_at is not None:
         return False  # a slow worker has asked meanwhile: there may be something to call back
+    if fact.intent_id and payment.intent_id and fact.intent_id != payment.intent_id:
+        # Checked before, without the lock; whoever came second speaks of another charge.
+        logger.error(
+            "%s claims payment %s, which has %s", fact.intent_id, payment.pk, payment.intent_id
+        )
+        return False
+    if fact.status == S.VOIDED and payment.captured_amount:
+        return False  # taken is taken: only a refund ends it
     changed = False
     if fact.intent_id and not payment.intent_id:
         payment.intent_id, changed = fact.intent_id, True
-    # Money that was taken stays taken, also when the intent was heard of as cancelled since.
     if fact.captured_amount is not None and fact.captured_amount > payment.captured_amount:
         payment.captured_amount, changed = fact.captured_amount, True
     if RANK[S(fact.status)] > RANK[S(payment.status)]:

@@ -48,7 +48,9 @@ def mirror_due(*, at_most: float) -> int:
 def backlog() -> int:
     """Events that dj-stripe's tables do not know yet."""
     return WebhookInbox.objects.filter(
-        mirrored_at__isnull=True, mirror_attempts__lt=MAX_ATTEMPTS
+        mirrored_at__isnull=True,
+        mirror_attempts__lt=MAX_ATTEMPTS,
+        state__in=[WebhookInbox.State.APPLIED, WebhookInbox.State.IGNORED],
     ).count()
 
 

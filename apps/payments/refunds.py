@@ -8,7 +8,6 @@ was forgotten, or repeats an old "pending") the gateway's list of the payment's 
 """
 
 import logging
-
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -35,6 +34,7 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 20  # that ended without a word; an outage is not counted
 # Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
 KEY_TRUSTED_FOR = timedelta(hours=20)
+CANCELLATION = "cancellation"  # purpose of the refunds that the saga sends
 UNDER_WAY = ("pending", "requires_action")
 OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
 
@@ -50,22 +50,27 @@ def request_refund(order_id: UUID, *, amount: int, purpose: str, reason: str, ac
     """
     with transaction.atomic():
         # Without this lock two partial refunds both see the whole rest.
-        payment = Payment.objects.select_for_update().get(order_id=order_id)
+        payment = Payment.objects.select_for_update(no_key=True).get(order_id=order_id)
         refund = _open(payment, amount=amount, purpose=purpose, reason=reason, actor=actor)
         transaction.on_commit(lambda: bells.ring("payments.send_refunds"))
     return refund
 
 
-def open_for_rest(payment: Payment, *, purpose: str, reason: str) -> Refund | None:
-    """The refund of all that is left of `payment` for `purpose`; the old one when it exists."""
+def open_for_rest(payment: Payment, *, reason: str) -> Refund | None:
+    """The cancellation's refund of all that is left of `payment`; the open one when there is one.
+
+    One that failed stays failed under its key; the next try is a refund of its own.
+    """
     with transaction.atomic():
-        locked = Payment.objects.select_for_update().get(pk=payment.pk)
-        present = Refund.objects.filter(payment=locked, purpose=purpose).first()
-        if present is not None and present.status != Refund.Status.FAILED:
-            return present
+        locked = Payment.objects.select_for_update(no_key=True).get(pk=payment.pk)
+        earlier = list(Refund.objects.filter(payment=locked, purpose__startswith=CANCELLATION))
+        for refund in earlier:
+            if refund.status == Refund.Status.REQUESTED:
+                return refund
         rest = refundable(locked)
         if rest <= 0:
             return None
+        purpose = f"{CANCELLATION}:{len(earlier) + 1}" if earlier else CANCELLATION
         return _open(locked, amount=rest, purpose=purpose, reason=reason, actor="saga")
 
 
@@ -140,7 +145,7 @@ def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
     succeeded = sent.status == "succeeded"
     status = Refund.Status.SUCCEEDED if succeeded else Refund.Status.FAILED
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
-    Payment.objects.select_for_update().get(pk=refund.payment_id)
+    Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
     written = Refund.objects.filter(pk=refund_id, status=Refund.Status.REQUESTED).update(
         status=status, gateway_id=sent.id, settled_at=Now()
     )
@@ -158,7 +163,7 @@ def send_due(limit: int = 50) -> int:
         due = list(
             Refund.objects.select_for_update(skip_locked=True)
             .filter(status=Refund.Status.REQUESTED, due_at__lte=Now(), attempts__lt=MAX_ATTEMPTS)
-            .exclude(purpose="cancellation")  # the saga sends those
+            .exclude(purpose__startswith=CANCELLATION)  # the saga sends those
             .order_by("due_at")[:limit]
         )
         Refund.objects.filter(pk__in=[r.pk for r in due]).update(

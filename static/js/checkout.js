@@ -48,8 +48,11 @@ function setUpStripe() {
   const client = window.Stripe(place.dataset.key);
   const elements = client.elements({
     mode: "payment",
-    amount: Number(place.dataset.amount),
+    // Stripe takes no zero here; a cart that costs nothing is not asked to pay.
+    amount: Math.max(Number(place.dataset.amount), 50),
     currency: place.dataset.currency,
+    // The shop's intents are for cards only.
+    paymentMethodTypes: ["card"],
     captureMethod: "manual",
     paymentMethodCreation: "manual",
   });
