@@ -101,7 +101,8 @@ def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
         ),
         Program(name="web", argv=web, leaves=1, port_name="PORT", port=ports.web),
         Program(name="live", argv=live, leaves=1, port_name="LIVE_PORT", port=ports.live),
-        Program(name="worker", argv=celery_worker("checkout", processes=2), leaves=2),
+        # Twice the cores: at any time half of them wait for the gateway.
+        Program(name="worker", argv=celery_worker("checkout", processes=4), leaves=2),
         Program(
             name="worker-background",
             # Polite: mirroring a backlog of events may take all the time that is left over, and
