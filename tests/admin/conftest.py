@@ -1,0 +1,178 @@
+"""The back office's tests: who signs in, and orders in the states that staff meet.
+
+Orders are built row by row with the factories, books in order: what is tested here is the face,
+that each button calls the domain's verb once and that nobody gets past it.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from apps.catalog.models import Variant
+from apps.customers.models import User
+from apps.inventory.models import Hold, StockItem, StockMovement
+from apps.orders.models import Order, Saga
+from apps.payments.models import Payment
+from apps.shipping.models import Shipment
+from storefront.backoffice.deeds import words_of
+from tests.factories import (
+    HoldFactory,
+    OrderEventFactory,
+    OrderFactory,
+    OrderLineFactory,
+    PaymentFactory,
+    SagaFactory,
+    SagaStepFactory,
+    ShipmentFactory,
+    StaffFactory,
+    a_mug,
+    make_clerk,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def clerk(db: None) -> User:
+    """May do everything."""
+    return make_clerk()
+
+
+@pytest.fixture
+def office(clerk: User) -> Client:
+    """The clerk's browser."""
+    return signed_in(clerk)
+
+
+@pytest.fixture
+def looker(db: None) -> Client:
+    """May look at everything and do nothing."""
+    trainee = StaffFactory(email="trainee@kettleandpine.example", is_superuser=False)
+    trainee.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return signed_in(trainee)
+
+
+def form_id(client: Client, url: str) -> str:
+    """The id of a freshly rendered form."""
+    page = client.get(url)
+    assert page.status_code == 200, page.status_code
+    found = re.search(r'name="form_id" value="([0-9a-f-]{36})"', page.content.decode())
+    assert found, "the page shows no deed"
+    return found[1]
+
+
+def do(client: Client, url: str, **fields: Any) -> Any:
+    """Open a deed's page and send its form."""
+    return client.post(url, {"form_id": form_id(client, url), **fields})
+
+
+def told(response: Any) -> list[str]:
+    """The messages that go with a response."""
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def log() -> list[tuple[str, str]]:
+    """(who, what) of the audit trail, oldest first."""
+    entries = LogEntry.objects.select_related("user").order_by("id")
+    return [(entry.user.email, words_of(entry)) for entry in entries]
+
+
+def order_page(order: Order | UUID, deed: str = "change") -> str:
+    """The address of an order's page or of one of its deeds."""
+    pk = order.pk if isinstance(order, Order) else order
+    change = reverse("admin:orders_order_change", args=[pk])
+    return change if deed == "change" else change.replace("/change/", f"/{deed}/")
+
+
+def an_order(
+    status: str = Order.Status.CONFIRMED,
+    *,
+    mug: Variant | None = None,
+    saga_state: str = Saga.State.DONE,
+    step: str = "notify",
+    captured: bool = True,
+    **fields: Any,
+) -> Order:
+    """One mug for $18.00 and $5.99 shipping, paid, sold from the shelf and labelled."""
+    mug = mug or a_mug()
+    order = OrderFactory(status=status, **fields)
+    OrderLineFactory(order=order, sku=mug.sku, name=str(mug))
+    OrderEventFactory(order=order)
+    saga = SagaFactory(order=order, state=saga_state, step=step, due_at=None)
+    SagaStepFactory(saga=saga, step="authorize_payment", detail="pi_test")
+    PaymentFactory(order_id=order.pk, captured=captured)
+    shelf = StockItem.objects.get(variant=mug)
+    HoldFactory(order_id=order.pk, stock_item=shelf, state=Hold.State.CONFIRMED)
+    StockItem.objects.filter(pk=shelf.pk).update(on_hand=shelf.on_hand - 1)
+    StockMovement.objects.create(
+        stock_item=shelf, kind="confirmed", quantity=-1, order_id=order.pk, actor="saga"
+    )
+    ShipmentFactory(order_id=order.pk)
+    return order
+
+
+def in_review(**fields: Any) -> Order:
+    """An order whose capture did not succeed."""
+    order = an_order(
+        Order.Status.PAYMENT_AUTHORIZED,
+        saga_state=Saga.State.REVIEW,
+        step="capture_payment",
+        captured=False,
+        **fields,
+    )
+    Payment.objects.filter(order_id=order.pk).update(status="authorized", intent_id=f"pi_{order.pk}")
+    Saga.objects.filter(order=order).update(
+        review_reason="forward capture_payment did not succeed in 12 attempts",
+        reviewed_from="forward",
+        last_error="GatewayTransient: 503",
+        attempts=12,
+    )
+    return order
+
+
+def parcel(order: Order) -> Shipment:
+    return Shipment.objects.get(order_id=order.pk)
+
+
+def everything(order: Order) -> tuple[Any, ...]:
+    """What a refused deed must leave as it was."""
+    order.refresh_from_db()
+    return (
+        order.status,
+        order.seq,
+        Saga.objects.filter(order=order).values_list().get(),
+        Payment.objects.filter(order_id=order.pk).values_list().get(),
+        Shipment.objects.filter(order_id=order.pk).values_list().get(),
+        StockMovement.objects.count(),
+        LogEntry.objects.count(),
+    )
+
+
+Counting = Callable[[str], int]
+
+
+@pytest.fixture
+def queries_of(office: Client, django_assert_max_num_queries: Any) -> Counting:
+    """How many queries a page takes."""
+
+    def count(url: str) -> int:
+        with django_assert_max_num_queries(200) as captured:
+            response = office.get(url)
+        assert response.status_code == 200
+        return len(captured)
+
+    return count
