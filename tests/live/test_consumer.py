@@ -21,6 +21,7 @@ from apps.orders import moves, payloads, tokens
 from apps.orders.models import Order
 from apps.orders.moves import Move
 from storefront import rate_limits
+from storefront.connections import drop_dead_connections
 from tests.factories import OrderEventFactory, OrderFactory, make_alice, make_bob
 from tests.live.websocket import WebsocketCommunicator
 
@@ -323,6 +324,7 @@ def test_looking_takes_one_query_for_all(order, django_assert_num_queries):
 
 
 def write_silently(order, seq, status):
+    drop_dead_connections()
     try:
         OrderEventFactory(order=order, seq=seq, status=status)
         Order.objects.filter(pk=order.pk).update(seq=seq, status=status)
