@@ -2,8 +2,11 @@
 
 Nothing here is of record: a bell or push that gets lost is made up for by the sweeper and by the
 client's `after_seq`. All of it runs on one daemon thread per process, so that a frozen Redis slows
-neither an acceptance nor a saga, and bells are coalesced: however many orders are accepted while a
-bell is on its way, one more follows.
+neither an acceptance nor a saga.
+
+Bells are coalesced, in each process and between them: while one is in the queue that no worker has
+heard yet, nobody adds another. Without that a burst leaves hundreds of bells behind, and whatever
+else waits in the same queue (a webhook, the sweeper) waits for all of them.
 """
 
 import asyncio
@@ -14,13 +17,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from celery import current_app
+from celery.signals import task_prerun
 from channels.layers import get_channel_layer
+from django.core.cache import cache
 
 logger = logging.getLogger(__name__)
 
 QUIET = 0.02  # seconds between two rounds: at most 50 bells of a kind a second and process
+UNHEARD_FOR = 5  # seconds after which a bell that nobody has heard counts as lost
 BACKLOG = 20_000  # pushes kept while Redis does not answer; older ones are dropped
 
 
@@ -84,7 +91,19 @@ class Ringer:
 
 
 def _send_task(name: str) -> None:
-    current_app.send_task(name, retry=False, expires=30)
+    # False: one is on its way. None: Redis did not answer, and the broker may be another server.
+    if cache.add(_unheard(name), 1, timeout=UNHEARD_FOR) is not False:
+        current_app.send_task(name, retry=False, expires=30)
+
+
+@task_prerun.connect
+def _heard(task: Any = None, **_: Any) -> None:
+    """A worker begins: whoever has work from now on rings anew. It looks for work after this."""
+    cache.delete(_unheard(task.name))
+
+
+def _unheard(name: str) -> str:
+    return f"bell:{name}"
 
 
 async def _group_send(batch: list[tuple[str, dict]]) -> None:

@@ -15,6 +15,8 @@ def advance_sagas() -> int:
     """Carry due sagas on until none is due."""
     moved, ends = 0, time.monotonic() + ROUNDS_FOR
     while claimed := saga.advance():
+        if not moved and claimed >= saga.BATCH:
+            bells.ring("orders.advance_sagas")  # more than one can carry: wake a colleague
         moved += claimed
         if time.monotonic() > ends:
             bells.ring("orders.advance_sagas")
