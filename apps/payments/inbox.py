@@ -36,7 +36,9 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 8
+ALONE_AFTER = 2  # tries that ended without a word
 State = WebhookInbox.State
+OPEN = (State.DEAD, State.QUARANTINED)  # for a person
 
 STORE = """
     INSERT INTO payments_webhookinbox
@@ -48,15 +50,19 @@ CLAIM = """
     UPDATE payments_webhookinbox SET attempts = attempts + 1, due_at = now() + %s
     WHERE event_id IN (
         SELECT event_id FROM payments_webhookinbox
-        WHERE state = 'received' AND due_at <= now()
+        WHERE state = 'received' AND due_at <= now() AND (attempts >= %s) = %s
         ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
     RETURNING event_id, type, payload, attempts
 """
 MARK = """
     UPDATE payments_webhookinbox w
-    SET state = n.state, error = n.error, processed_at = now()
-    FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(id, state, error)
+    SET state = n.state, error = n.error, processed_at = now(),
+        -- What was decided about it before is over: it is an open case again.
+        resolution = CASE WHEN n.open THEN '' ELSE w.resolution END,
+        resolved_by = CASE WHEN n.open THEN '' ELSE w.resolved_by END,
+        resolved_at = CASE WHEN n.open THEN NULL ELSE w.resolved_at END
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::bool[]) AS n(id, state, error, open)
     WHERE w.event_id = n.id AND w.state = 'received'
 """
 
@@ -98,7 +104,7 @@ def store(event: Mapping[str, Any], *, body: bytes, quarantine: str = "") -> boo
                 [event["id"][:120], event["type"][:80], body.decode(), state.value, quarantine],
             )
             new = cursor.rowcount == 1
-    except (DataError, UnicodeDecodeError) as error:
+    except (DataError, UnicodeError) as error:  # also a lone surrogate in the id
         raise Garbled(str(error)) from error
     if new and not quarantine:
         bells.ring("payments.apply_webhooks")
@@ -106,27 +112,43 @@ def store(event: Mapping[str, Any], *, body: bytes, quarantine: str = "") -> boo
 
 
 def apply_due(*, limit: int = BATCH) -> int:
-    """Apply what is due; how many rows were claimed."""
+    """Apply what is due: a batch, then one suspect by itself; how many rows were claimed."""
+    claimed = 0
+    for most, suspects in ((limit, False), (1, True)):
+        events = _claim(most, suspects=suspects)
+        if events:
+            _apply_claimed(events)
+        claimed += len(events)
+    return claimed
+
+
+def _claim(limit: int, *, suspects: bool) -> list[Event]:
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [LEASE, limit])
-        events = [
+        cursor.execute(CLAIM, [LEASE, ALONE_AFTER, suspects, limit])
+        return [
             Event(event_id, kind, _parsed(payload), attempts)
             for event_id, kind, payload, attempts in cursor.fetchall()
         ]
-    if not events:
-        return 0
+
+
+def _apply_claimed(events: list[Event]) -> None:
+    # Tries are counted at the claim: an event that kills its worker runs out of them, too.
+    verdicts = {
+        event.event_id: Verdict(State.DEAD, f"not applied in {MAX_ATTEMPTS} tries")
+        for event in events
+        if event.attempts > MAX_ATTEMPTS
+    }
+    events = [event for event in events if event.event_id not in verdicts]
     try:
-        verdicts = _apply(events)
+        verdicts |= _apply(events)
     except Exception:
         logger.exception("a batch of %d events did not go together", len(events))
-        verdicts = {}
         for event in events:
             verdicts |= _apply_alone(event)
     with transaction.atomic():
         order_ids = {v.order_id for v in verdicts.values() if v.order_id is not None}
         payments_settled.send(sender=WebhookInbox, order_ids=order_ids)
         _mark(verdicts)
-    return len(events)
 
 
 def _apply_alone(event: Event) -> dict[str, Verdict]:
@@ -184,8 +206,15 @@ def _apply_refund(sent: GatewayRefund, ours: Refund | None) -> Verdict:
     if ours.amount != sent.amount or ours.payment.intent_id != sent.intent_id:
         return Verdict(State.QUARANTINED, f"{sent.id} does not fit our refund {ours.pk}")
     if sent.status in ("succeeded", "failed", "canceled"):
-        refunds.settle(ours.pk, sent)
+        new = refunds.settle(ours.pk, sent)
+        if not new and sent.status != "succeeded" and _has_succeeded(ours):
+            # Our books say that she has her money. A person pays it in another way.
+            return Verdict(State.QUARANTINED, f"{sent.id} {sent.status} after it had succeeded")
     return Verdict(State.APPLIED, order_id=ours.payment.order_id)
+
+
+def _has_succeeded(refund: Refund) -> bool:
+    return Refund.objects.filter(pk=refund.pk, status=Refund.Status.SUCCEEDED).exists()
 
 
 def _refunds_of(sent: Iterable[GatewayRefund]) -> dict[UUID | None, Refund]:
@@ -197,11 +226,12 @@ def _refund_id(sent: GatewayRefund) -> UUID | None:
     return _uuid(sent.metadata.get("refund_id"))
 
 
-def _payments_of(intents: Any) -> dict[str, Payment]:
+def _payments_of(intents: Iterable[Intent]) -> dict[str, Payment]:
     """Payments by our own id and by the gateway's."""
-    ours = {intent.payment_id: intent.id for intent in intents}
-    by_id = Payment.objects.filter(pk__in=[u for u in map(_uuid, ours) if u])
-    by_intent = Payment.objects.filter(intent_id__in=ours.values())
+    intents = list(intents)
+    ours = {payment_id for intent in intents if (payment_id := _uuid(intent.payment_id))}
+    by_id = Payment.objects.filter(pk__in=ours)
+    by_intent = Payment.objects.filter(intent_id__in={intent.id for intent in intents})
     found = {str(payment.pk): payment for payment in by_id}
     return found | {str(payment.intent_id): payment for payment in by_intent}
 
@@ -216,6 +246,7 @@ def _mark(verdicts: Mapping[str, Verdict]) -> None:
                 list(verdicts),
                 [str(verdict.state) for verdict in verdicts.values()],
                 [verdict.error for verdict in verdicts.values()],
+                [verdict.state in OPEN for verdict in verdicts.values()],
             ],
         )
 
@@ -237,13 +268,15 @@ def resolve(event_id: str, *, actor: str, reason: str, again: bool) -> bool:
         raise ValueError("a decision needs an actor and a reason")
     changes: dict[str, Any] = {"state": State.RECEIVED, "attempts": 0, "due_at": Now()}
     written = WebhookInbox.objects.filter(
-        event_id=event_id, state__in=[State.DEAD, State.QUARANTINED], resolved_at__isnull=True
+        event_id=event_id, state__in=OPEN, resolved_at__isnull=True
     ).update(
         resolution=reason[:255],
         resolved_by=actor[:254],
         resolved_at=Now(),
         **(changes if again else {}),
     )
+    if written:
+        logger.info("event %s: %s by %s", event_id, "again" if again else "left be", actor)
     if written and again:
         transaction.on_commit(lambda: bells.ring("payments.apply_webhooks"))
     return bool(written)

@@ -26,7 +26,10 @@ MOST_BYTES = 512_000
 @require_POST
 def receive_webhook(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """200: stored (or known); 400: not a signed event; 404: no such endpoint; 413: too large."""
-    if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
+    length = request.headers.get("Content-Length") or "0"
+    if not length.isascii() or not length.isdigit():
+        return HttpResponseBadRequest("no length")
+    if len(length) > 9 or int(length) > MOST_BYTES:
         return HttpResponse(status=413)
     header = request.headers.get("Stripe-Signature")
     if not header:

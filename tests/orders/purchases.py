@@ -84,7 +84,7 @@ class Shop:
     def __init__(self, sandbox: SandboxProcess, mug: Variant, browser: Client) -> None:
         self.sandbox = sandbox
         self.mug = mug
-        self._browser = browser
+        self.browser = browser
 
     # --- what people do --------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Shop:
         headers = {"HTTP_STRIPE_SIGNATURE": given.pop("signature", None) or signed(body)} | given
         headers = {name: value for name, value in headers.items() if value != ""}
         to = headers.pop("to", None) or self.endpoint()
-        answer = self._browser.post(to, body, content_type="application/json", **headers)
+        answer = self.browser.post(to, body, content_type="application/json", **headers)
         return int(answer.status_code)
 
     def hear(self, *kinds: str) -> None:
