@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from rest_framework.parsers import BaseParser
 
-from apps.api import card_data
+from storefront import card_data
 from storefront.problems import Problem
 
 BODY_MAX = 64 * 1024  # bytes; a checkout of a hundred lines has 8 KB

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from apps.api.card_data import is_card_number
 from apps.api.parsers import BODY_MAX, read_object
+from storefront.card_data import is_card_number
 from storefront.problems import Problem
 
 
