@@ -57,7 +57,7 @@ CLAIM = """
 """
 MARK = """
     UPDATE payments_webhookinbox w
-    SET state = n.state, error = n.error, processed_at = now(),
+    SET state = n.state, error = n.error, processed_at = now(), due_at = now(),
         -- What was decided about it before is over: it is an open case again.
         resolution = CASE WHEN n.open THEN '' ELSE w.resolution END,
         resolved_by = CASE WHEN n.open THEN '' ELSE w.resolved_by END,

@@ -17,14 +17,18 @@ from apps.payments.models import WebhookInbox
 logger = logging.getLogger(__name__)
 
 BATCH = 20
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 8  # over some two hours
 
+# An applied row's `due_at` is the mirror's: a lease and a backoff in one, doubling from 30 s. Without
+# it a moment's outage would use up all attempts, and two mirrors would work on the same events.
 CLAIM = """
-    UPDATE payments_webhookinbox SET mirror_attempts = mirror_attempts + 1
+    UPDATE payments_webhookinbox
+    SET due_at = now() + interval '30 seconds' * 2 ^ mirror_attempts,
+        mirror_attempts = mirror_attempts + 1
     WHERE event_id IN (
         SELECT event_id FROM payments_webhookinbox
         WHERE mirrored_at IS NULL AND mirror_attempts < %s
-          AND state IN ('applied', 'ignored')
+          AND state IN ('applied', 'ignored') AND due_at <= now()
         ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
     RETURNING event_id
