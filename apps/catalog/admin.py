@@ -1,4 +1,4 @@
-"""The catalogue in the back office: products with their variants, options and pictures; the shelves.
+"""The catalogue in the back office: products with variants, options and pictures; the shelves.
 
 Prices are typed as decimals and stored in minor units. What a save brings with it (the product's
 own price, cleaned HTML, dropped pages) is kept by signals.py, so everything here saves row by row.
@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -19,7 +20,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Exists, F, IntegerField, Max, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -245,7 +246,8 @@ def store(picture: UploadedFile) -> str:
 
 def _stock(field: str, **where: Any) -> Coalesce:
     """Σ `field` over the shelves of a variant or product, by SQL."""
-    shelves = Variant.stock.rel.related_model.objects.filter(**where).order_by()
+    # By name: the catalogue stands below the inventory and imports nothing of it.
+    shelves = apps.get_model("inventory", "StockItem").objects.filter(**where).order_by()
     total = shelves.annotate(_one=F("pk") * 0).values("_one").annotate(n=Sum(field)).values("n")
     return Coalesce(Subquery(total, output_field=IntegerField()), 0)
 
@@ -290,11 +292,11 @@ class VariantInline(MoneyIsRead, StackedInline):
         )
 
     @display(description="stock")
-    def stock_now(self, variant: Variant) -> SafeString | str:
+    def stock_now(self, variant: Any) -> SafeString | str:
         if variant.pk is None:
             return "Save first; then units are received on the stock page."
         url = reverse("admin:inventory_stockitem_changelist")
-        shown = _availability(variant.units_on_hand, variant.units_held)  # type: ignore[attr-defined]
+        shown = _availability(variant.units_on_hand, variant.units_held)
         return format_html("{} · {}", shown, link(f"{url}?q={variant.sku}", "stock"))
 
     @display(description="price")
@@ -315,6 +317,22 @@ class OptionInline(TabularInline):
     hide_title = True
 
 
+class OwnVariantChoice(forms.ModelChoiceField):
+    """A product's variants, read once for all rows of a form: Django would ask for each row."""
+
+    def __init__(self, queryset: QuerySet, **kwargs: Any) -> None:
+        self._read: list[Any] = []  # shared by the copies that the rows get
+        super().__init__(queryset, **kwargs)
+
+    def _get_choices(self) -> list[Any]:
+        if not self._read:
+            self._read += [("", "every variant")]
+            self._read += [(row.pk, self.label_from_instance(row)) for row in self.queryset]
+        return self._read
+
+    choices = property(_get_choices, forms.ModelChoiceField.choices.fset)
+
+
 class ImageInline(TabularInline):
     """Pictures in the shop's order."""
 
@@ -332,12 +350,12 @@ class ImageInline(TabularInline):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "variant":
-            # Only this product's; and one query for all rows of the form.
             product_id = request.resolver_match and request.resolver_match.kwargs.get("object_id")
             known = str(product_id or "").isdigit()
             kwargs["queryset"] = Variant.objects.filter(
                 product=product_id if known else None
             ).select_related("product")
+            kwargs["form_class"] = OwnVariantChoice
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
@@ -507,7 +525,7 @@ class ProductAdmin(ModelAdmin):
         messages.success(request, f"{changed} products {done}.")
 
     @admin.action(description="Export as CSV", permissions=["view"])
-    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> StreamingHttpResponse:
         columns: list[csv_export.Column] = [
             ("slug", lambda p: p.slug),
             ("name", lambda p: p.name),

@@ -19,12 +19,13 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, StackedInline
-from unfold.contrib.filters.admin import BooleanRadioFilter, RangeDateFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from apps.customers.addresses import FIELDS, AddressInvalid, clean_address
 from apps.customers.models import Address, User
+from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.looks import amount, label, link
 from storefront.backoffice.order_links import order_url
 from storefront.backoffice.read_only import ReadOnlyInline
@@ -45,7 +46,7 @@ class AccountForm(UserChangeForm):
 
     class Meta:
         model = User
-        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+        fields = "__all__"
 
     def clean_email(self) -> str:
         return clean_email(self.cleaned_data["email"], own=self.instance.pk)
@@ -96,7 +97,7 @@ class AddressInline(StackedInline):
 
 
 class OrderInline(ReadOnlyInline):
-    """What the account has bought, newest first. The model is looked up by name: see order_links."""
+    """What the account has bought, newest first. The model by name: see order_links.py."""
 
     model = apps.get_model("orders", "Order")
     fk_name = "user"
@@ -129,7 +130,7 @@ class CustomerAdmin(UserAdmin, ModelAdmin):
     list_filter = (
         ("is_staff", BooleanRadioFilter),
         ("is_active", BooleanRadioFilter),
-        ("joined_at", RangeDateFilter),
+        ("joined_at", DaysFilter),
     )
     list_filter_submit = True
     list_per_page = 50
@@ -139,7 +140,9 @@ class CustomerAdmin(UserAdmin, ModelAdmin):
     autocomplete_fields = ("groups",)
     actions = ()
     fieldsets = (
-        (None, {"fields": (("email", "name"), "password", "is_active", ("joined_at", "last_login"))}),
+        (None, {"fields": (
+            ("email", "name"), "password", "is_active", ("joined_at", "last_login"),
+        )}),
         ("Rights", {"fields": (("is_staff", "is_superuser"), "groups", "user_permissions"),
                     "classes": ("collapse",)}),
     )  # fmt: skip
@@ -153,8 +156,7 @@ class CustomerAdmin(UserAdmin, ModelAdmin):
         return [
             inline
             for inline in self.inlines
-            if inline is not OrderInline
-            or request.user.has_perm("orders.view_order")  # type: ignore[union-attr]
+            if inline is not OrderInline or request.user.has_perm("orders.view_order")  # type: ignore[union-attr]
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -237,7 +239,7 @@ class RoleAdmin(GroupAdmin, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)  # type: ignore[union-attr]
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "permissions":
             field.queryset = field.queryset.exclude(content_type__app_label="djstripe")

@@ -1,4 +1,4 @@
-"""Stock in the back office: looked at everywhere, changed by movements with a reason and nowhere else.
+"""Stock in the back office: looked at everywhere, changed by movements with a reason only.
 
 `on_hand` has no form field. Units come in by "Receive units" and are corrected by "Adjust count";
 both go through `stock.receive` and `stock.adjust`, for one shelf or many at once, all or none.
@@ -9,14 +9,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateFilter,
     RelatedDropdownFilter,
 )
 from unfold.decorators import action, display
@@ -29,6 +28,7 @@ from unfold.widgets import (
 from apps.inventory import stock
 from apps.inventory.models import Hold, StockItem, StockMovement, Warehouse
 from storefront.backoffice import csv_export
+from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, Done, ReasonForm, Refusal, actor, chosen_ids, perform
 from storefront.backoffice.looks import label, link
 from storefront.backoffice.order_links import LinksToOrder, ids_by_number
@@ -282,7 +282,7 @@ class StockItemAdmin(ReadOnlyAdmin):
         return reverse("admin:inventory_stockitem_changelist")
 
     @admin.action(description="Export as CSV", permissions=["view"])
-    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> StreamingHttpResponse:
         columns: list[csv_export.Column] = [
             ("sku", lambda item: item.variant.sku),
             ("item", lambda item: item.variant),
@@ -357,7 +357,7 @@ class StockMovementAdmin(OrderNumberSearch, ReadOnlyAdmin):
     """The whole ledger."""
 
     list_display = ("created_at", "sku", "kind", "change", "reason", "actor", "order")
-    list_filter = (("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter))
+    list_filter = (("kind", ChoicesDropdownFilter), ("created_at", DaysFilter))
     list_select_related = ("stock_item__variant",)
     search_fields = ("=stock_item__variant__sku",)
     ordering = ("-created_at", "-id")
@@ -384,7 +384,7 @@ class HoldAdmin(OrderNumberSearch, ReadOnlyAdmin):
 
     list_display = ("order", "sku", "quantity", "state_label", "created_at", "expires_at")
     list_display_links = ("sku",)
-    list_filter = (("state", ChoicesDropdownFilter), ("expires_at", RangeDateFilter))
+    list_filter = (("state", ChoicesDropdownFilter), ("expires_at", DaysFilter))
     list_select_related = ("stock_item__variant",)
     search_fields = ("=stock_item__variant__sku",)
     ordering = ("-id",)

@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
 from apps.notifications import outbox
 from apps.notifications.errors import NotDead, ReasonMissing
 from apps.notifications.models import Notification
+from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, Done, Refusal, actor, chosen_ids, perform
 from storefront.backoffice.looks import label
 from storefront.backoffice.order_links import LinksToOrder, ids_by_number
@@ -58,7 +59,7 @@ class NotificationAdmin(LinksToOrder, ReadOnlyAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         DeadLetterFilter,
-        ("created_at", RangeDateFilter),
+        ("created_at", DaysFilter),
     )
     search_fields = ("=to",)
     search_help_text = "E-mail or order number"
@@ -108,7 +109,9 @@ class NotificationAdmin(LinksToOrder, ReadOnlyAdmin):
             return []
         return super().get_actions_detail(request, object_id)
 
-    @action(description="Send again", url_path="replay", permissions=[DECIDE], icon="forward_to_inbox")
+    @action(
+        description="Send again", url_path="replay", permissions=[DECIDE], icon="forward_to_inbox"
+    )
     def replay_here(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._decide(request, "replay", [object_id], self._page(object_id))
 
@@ -153,9 +156,7 @@ class NotificationAdmin(LinksToOrder, ReadOnlyAdmin):
         url = reverse(f"admin:notifications_notification_{verb}_selected")
         return HttpResponseRedirect(f"{url}?ids={','.join(map(str, ids))}")
 
-    def _decide(
-        self, request: HttpRequest, verb: str, ids: list[str], back: str
-    ) -> HttpResponse:
+    def _decide(self, request: HttpRequest, verb: str, ids: list[str], back: str) -> HttpResponse:
         numbers = [int(i) for i in ids if i.isascii() and i.isdigit() and len(i) < 19]
         letters = list(Notification.objects.filter(pk__in=numbers).order_by("pk"))
         if not letters:

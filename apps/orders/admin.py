@@ -11,10 +11,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList as DjangoChangeList
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
@@ -23,6 +23,7 @@ from apps.orders.backoffice import order_deeds
 from apps.orders.backoffice.dossier import open_dossier
 from apps.orders.models import Order, OrderLine, Return, ReviewDecision, Saga
 from storefront.backoffice import csv_export
+from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, actor, perform
 from storefront.backoffice.looks import amount, label
 from storefront.backoffice.order_links import order_url
@@ -79,7 +80,7 @@ class OrderAdmin(ReadOnlyAdmin):
         ("status", ChoicesDropdownFilter),
         ("saga__state", ChoicesDropdownFilter),
         StuckFilter,
-        ("placed_at", RangeDateFilter),
+        ("placed_at", DaysFilter),
     )
     list_select_related = ("saga",)
     search_fields = ("number",)
@@ -237,7 +238,7 @@ class OrderAdmin(ReadOnlyAdmin):
     # --- files ----------------------------------------------------------------------------------
 
     @admin.action(description="Export as CSV", permissions=["view"])
-    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> StreamingHttpResponse:
         def money(field: str) -> Any:
             return lambda order: decimal_string(getattr(order, field), order.currency)
 
@@ -444,7 +445,7 @@ class ReturnAdmin(OrderRowsAdmin):
     """Goods on their way back, or back."""
 
     list_display = ("number", "email", "state_label", "reason", "created_at", "received_at")
-    list_filter = (("state", ChoicesDropdownFilter), ("created_at", RangeDateFilter))
+    list_filter = (("state", ChoicesDropdownFilter), ("created_at", DaysFilter))
     search_fields = ("=order__number",)
     search_help_text = "Order number"
     ordering = ("-created_at", "-id")

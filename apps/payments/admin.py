@@ -16,11 +16,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
 from apps.payments import inbox
 from apps.payments.models import GatewayCall, Payment, Refund, WebhookInbox
+from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, Done, Refusal, actor, perform
 from storefront.backoffice.looks import amount, label, link
 from storefront.backoffice.order_links import LinksToOrder, ids_by_number, order_url, with_number
@@ -78,7 +79,7 @@ class PaymentAdmin(LinksToOrder, ReadOnlyAdmin):
         "order", "money", "status_label", "captured", "refunded", "payment_method", "created_at",
     )  # fmt: skip
     list_display_links = ("money",)
-    list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateFilter))
+    list_filter = (("status", ChoicesDropdownFilter), ("created_at", DaysFilter))
     search_fields = ("=intent_id",)
     search_help_text = "Order number or the gateway's id (pi_…)"
     ordering = ("-id",)
@@ -127,7 +128,7 @@ class RefundAdmin(ReadOnlyAdmin):
 
     list_display = ("order", "money", "status_label", "purpose", "reason", "actor", "created_at")
     list_display_links = ("money",)
-    list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateFilter))
+    list_filter = (("status", ChoicesDropdownFilter), ("created_at", DaysFilter))
     list_select_related = ("payment",)
     search_fields = ("=gateway_id",)
     search_help_text = "Order number or the gateway's id (re_…)"
@@ -213,7 +214,7 @@ class WebhookInboxAdmin(ReadOnlyAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         UndecidedFilter,
-        ("received_at", RangeDateFilter),
+        ("received_at", DaysFilter),
     )
     search_fields = ("=event_id", "=type")
     search_help_text = "The event's id (evt_…) or its whole type"

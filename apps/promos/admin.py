@@ -102,7 +102,7 @@ class PromoForm(forms.ModelForm):
         for name in VALUES:
             if name not in needed:
                 cleaned[name] = 0
-                self._errors.pop(name, None)  # an entry that does not count is not at fault
+                self.errors.pop(name, None)  # an entry that does not count is not at fault
             elif name not in self.errors and not cleaned.get(name):
                 self.add_error(name, "More than 0, please.")
         starts, ends = cleaned.get("starts_at"), cleaned.get("ends_at")

@@ -68,7 +68,9 @@ class TaxRateAdmin(MoneyIsRead, ModelAdmin):
     list_filter_submit = True
     search_fields = ("region", "name", "country")
     ordering = ("country", "region")
-    fieldsets = ((None, {"fields": (("country", "region"), ("name", "rate_bp"), "taxes_shipping")}),)
+    fieldsets = (
+        (None, {"fields": (("country", "region"), ("name", "rate_bp"), "taxes_shipping")}),
+    )
     shown_instead = {"rate_bp": "rate"}
 
     @display(description="place", ordering="country")

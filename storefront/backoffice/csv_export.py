@@ -61,7 +61,7 @@ def download(
     """The rows of `queryset` as a file, read in portions; who took it stands in the log."""
     model = queryset.model
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user_id=request.user.pk or 0,
         content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
         object_id="",
         object_repr=f"export of {model._meta.verbose_name_plural}",

@@ -1,4 +1,4 @@
-"""How states, amounts and links look in the back office. Everything here escapes what it is given."""
+"""How states, amounts and links look in the back office. All of it escapes what it is given."""
 
 from typing import Any
 

@@ -4,8 +4,10 @@ They change through the domain's verbs only; the admin has no form for them, wha
 a person has been given.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.admin.options import InlineModelAdmin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -29,7 +31,7 @@ class ReadOnlyAdmin(LookedAt, ModelAdmin):
     list_per_page = 50
     list_filter_submit = True
     show_full_result_count = False
-    actions = ()
+    actions: Sequence[Any] = ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -57,17 +59,28 @@ class MoneyIsRead:
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
-        allowed = (
-            self.has_change_permission(request, obj)  # type: ignore[attr-defined]
-            if obj is not None
-            else self.has_add_permission(request)  # type: ignore[attr-defined]
-        )
-        if allowed:
+        if self._may_write(request, obj):
             return fieldsets
         return [
             (name, {**options, "fields": self._shown(options["fields"])})
             for name, options in fieldsets
         ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)  # type: ignore[misc]
+        if self._may_write(request, obj):
+            return fields
+        return (*fields, *self.shown_instead.values())
+
+    def _may_write(self, request: HttpRequest, obj: Any) -> bool:
+        rights: Any = self
+        if isinstance(self, InlineModelAdmin):  # `obj` is the record that the rows belong to
+            return rights.has_add_permission(request, obj) or rights.has_change_permission(
+                request, obj
+            )
+        if obj is None:
+            return rights.has_add_permission(request)
+        return rights.has_change_permission(request, obj)
 
     def _shown(self, fields: Any) -> list[Any]:
         return [

@@ -134,7 +134,9 @@ def in_review(**fields: Any) -> Order:
         captured=False,
         **fields,
     )
-    Payment.objects.filter(order_id=order.pk).update(status="authorized", intent_id=f"pi_{order.pk}")
+    Payment.objects.filter(order_id=order.pk).update(
+        status="authorized", intent_id=f"pi_{order.pk}"
+    )
     Saga.objects.filter(order=order).update(
         review_reason="forward capture_payment did not succeed in 12 attempts",
         reviewed_from="forward",

@@ -564,7 +564,12 @@ def test_export_quotes_what_a_spreadsheet_would_execute(office: Client) -> None:
     order = an_order(
         email="alice@example.com",
         number="KP-FILE",
-        shipping_address={"name": "=HYPERLINK(1)", "line1": "\t+1", "phone": "+1 555", "city": "@x"},
+        shipping_address={
+            "name": "=HYPERLINK(1)",
+            "line1": "\t+1",
+            "phone": "+1 555",
+            "city": "@x",
+        },
     )
 
     answer = office.post(LIST, {"action": "export_selected", "_selected_action": [order.pk]})

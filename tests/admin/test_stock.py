@@ -143,9 +143,7 @@ def test_many_shelves_are_moved_with_one_reason(office: Client) -> None:
 
 def test_one_refused_shelf_leaves_all_as_they_were(office: Client) -> None:
     free, held = shelf(a_mug(stock=3)), shelf(held_mug(stock=2))
-    asked = office.post(
-        LIST, {"action": "adjust_selected", "_selected_action": [free.pk, held.pk]}
-    )
+    asked = office.post(LIST, {"action": "adjust_selected", "_selected_action": [free.pk, held.pk]})
 
     answer = do(
         office, asked["Location"], **{f"item_{free.pk}": -1, f"item_{held.pk}": -1, "reason": "x"}

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.orders import cancel, fulfil, returns, review
 from apps.orders.errors import NotCancellable, NotInReview
@@ -21,7 +22,6 @@ from apps.shipping.errors import ShipmentNotFound, WrongShipmentState
 from storefront.backoffice.deeds import Deed, DeedForm, Done, ReasonForm, Refusal
 from storefront.backoffice.looks import amount
 from storefront.money_forms import MoneyField
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 S = Order.Status
 
