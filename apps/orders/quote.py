@@ -111,7 +111,8 @@ def quote_lines(
         quantities[sku] = quantities.get(sku, 0) + quantity
     if offers is None:
         offers = prices.offers(quantities)
-    available = stock.availability(quantities) if with_availability else {}
+    # Only of what is sold: some texts cannot even be asked about, let alone be a SKU.
+    available = stock.availability(offers.keys() & quantities) if with_availability else {}
     problems = [
         QuoteProblem("unavailable", "This is no longer sold.", sku=sku, available=0)
         for sku in quantities
