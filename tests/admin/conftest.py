@@ -80,6 +80,43 @@ def do(client: Client, url: str, **fields: Any) -> Any:
     return client.post(url, {"form_id": form_id(client, url), **fields})
 
 
+def form_of(client: Client, url: str) -> dict[str, Any]:
+    """What a browser would send back, had nobody typed anything."""
+    context = client.get(url).context
+    sent: dict[str, Any] = {}
+    forms = [context["adminform"].form]
+    for inline in context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.initial_forms]
+    for form in forms:
+        for bound in form:
+            value = bound.value()
+            if value is True:
+                sent[bound.html_name] = "on"
+            elif isinstance(value, (list, tuple)) and hasattr(bound.field, "queryset"):
+                sent[bound.html_name] = [getattr(v, "pk", v) for v in value]
+            elif hasattr(bound.field.widget, "decompress"):
+                for n, part in enumerate(bound.field.widget.decompress(value)):
+                    sent[f"{bound.html_name}_{n}"] = "" if part is None else str(part)
+            elif value is not None and value is not False:
+                sent[bound.html_name] = value
+    return sent
+
+
+def save(client: Client, url: str, **changed: Any) -> Any:
+    """Send the form with some entries changed."""
+    return client.post(url, {**form_of(client, url), **changed})
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    """What stands beside the fields, of the form and of its inlines."""
+    assert answer.status_code == 200
+    found = dict(answer.context["adminform"].form.errors)
+    for inline in answer.context["inline_admin_formsets"]:
+        for form in inline.formset.forms:
+            found |= {f"{form.prefix}-{name}": said for name, said in form.errors.items()}
+    return found
+
+
 def told(response: Any) -> list[str]:
     """The messages that go with a response."""
     return [str(message) for message in get_messages(response.wsgi_request)]

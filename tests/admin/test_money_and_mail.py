@@ -1,0 +1,274 @@
+"""Payments, the webhook inbox and mail: looked at, and decided about with a reason."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from apps.notifications.models import Notification
+from apps.payments.models import GatewayCall, Payment, Refund
+from tests.admin.conftest import Counting, do, log, told
+from tests.factories import (
+    GatewayCallFactory,
+    NotificationFactory,
+    OrderFactory,
+    PaymentFactory,
+    RefundFactory,
+    WebhookInboxFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+CLERK = "clerk@kettleandpine.example"
+MAIL = reverse("admin:notifications_notification_changelist")
+INBOX = reverse("admin:payments_webhookinbox_changelist")
+
+
+def page(row: Any, deed: str = "change") -> str:
+    meta = row._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    return url if deed == "change" else url.replace("/change/", f"/{deed}/")
+
+
+# --- Webhooks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["dead", "quarantined"])
+@pytest.mark.parametrize(
+    ("deed", "after", "words"),
+    [("apply-again", "received", "applied again"), ("leave-be", None, "left as it is")],
+)
+def test_open_event_is_decided_about(
+    office: Client, state: str, deed: str, after: str | None, words: str
+) -> None:
+    event = WebhookInboxFactory(event_id="evt_1", state=state, error="another amount", attempts=8)
+
+    do(office, page(event, deed), reason="asked the bank")
+
+    event.refresh_from_db()
+    assert event.state == (after or state)
+    assert (event.resolution, event.resolved_by) == ("asked the bank", CLERK)
+    assert event.resolved_at is not None
+    assert log() == [(CLERK, f"evt_1: {words}. asked the bank")]
+
+
+@pytest.mark.parametrize("state", ["received", "applied", "ignored"])
+def test_event_that_is_not_open_is_left_alone(office: Client, state: str) -> None:
+    event = WebhookInboxFactory(state=state)
+
+    answer = do(office, page(event, "apply-again"), reason="x")
+
+    assert told(answer) == ["This event is not open (any more). Nothing was changed."]
+    event.refresh_from_db()
+    assert (event.state, event.resolved_at, log()) == (state, None, [])
+    assert "Apply again" not in office.get(page(event)).content.decode()
+
+
+def test_decision_about_an_event_needs_a_reason(office: Client) -> None:
+    event = WebhookInboxFactory(state="dead")
+
+    answer = do(office, page(event, "leave-be"), reason="  ")
+
+    assert list(answer.context["form"].errors) == ["reason"]
+    event.refresh_from_db()
+    assert event.resolved_at is None
+
+
+def test_payload_is_shown_without_secrets(office: Client) -> None:
+    intent = {
+        "id": "pi_1",
+        "client_secret": "pi_1_secret_abcdef",
+        "nested": [{"note": "see pi_2_secret_xyz and 4242 4242 4242 4242"}],
+        "name": "<b>bold</b>",
+    }
+    event = WebhookInboxFactory(payload={"data": {"object": intent}})
+
+    shown = office.get(page(event)).content.decode()
+
+    assert "pi_1" in shown and "[secret]" in shown
+    for hidden in ("pi_1_secret", "pi_2_secret", "4242 4242", "<b>bold"):
+        assert hidden not in shown
+
+
+def test_dead_letters_of_the_inbox_are_a_filter(office: Client) -> None:
+    WebhookInboxFactory(event_id="evt_dead", state="dead")
+    WebhookInboxFactory(event_id="evt_odd", state="quarantined")
+    WebhookInboxFactory(event_id="evt_fine", state="applied")
+
+    found = office.get(INBOX, {"dead": "open"}).context["cl"].result_list
+
+    assert {event.pk for event in found} == {"evt_dead", "evt_odd"}
+
+
+# --- Mail ---------------------------------------------------------------------------------------
+
+
+def a_dead_letter(**fields: Any) -> Notification:
+    return NotificationFactory(
+        state="dead", attempts=8, last_error="SMTPRecipientsRefused", **fields
+    )
+
+
+def test_dead_letter_is_sent_again(office: Client) -> None:
+    letter = a_dead_letter()
+
+    do(office, page(letter, "replay"), reason="the address was mended")
+
+    letter.refresh_from_db()
+    assert (letter.state, letter.attempts) == ("due", 0)
+    assert (letter.resolution, letter.resolved_by) == ("the address was mended", CLERK)
+    assert [who for who, _ in log()] == [CLERK]
+
+
+def test_dead_letter_is_closed_unsent(office: Client) -> None:
+    letter = a_dead_letter()
+
+    do(office, page(letter, "dismiss"), reason="she called us")
+
+    letter.refresh_from_db()
+    assert (letter.state, letter.resolution) == ("dead", "she called us")
+    again = do(office, page(letter, "replay"), reason="x")
+    assert told(again)[-1].endswith("Nothing was changed.")
+
+
+@pytest.mark.parametrize("state", ["due", "sent"])
+def test_letter_that_lives_is_left_alone(office: Client, state: str) -> None:
+    letter = NotificationFactory(state=state)
+
+    answer = do(office, page(letter, "replay"), reason="x")
+
+    assert told(answer)[-1].endswith("Nothing was changed.")
+    letter.refresh_from_db()
+    assert (letter.state, letter.resolved_at, log()) == (state, None, [])
+
+
+def test_letters_of_one_outage_are_sent_again_together(office: Client) -> None:
+    dead = [a_dead_letter(), a_dead_letter()]
+    sent = NotificationFactory(state="sent")
+    asked = office.post(
+        MAIL,
+        {"action": "replay_selected", "_selected_action": [one.pk for one in (*dead, sent)]},
+    )
+
+    do(office, asked["Location"], reason="the server is back")
+
+    assert Notification.objects.filter(state="due").count() == 2
+    assert len(log()) == 2
+
+
+def test_letter_shows_its_text_as_text(office: Client) -> None:
+    order = OrderFactory(number="KP-MAIL")
+    letter = NotificationFactory(order_id=order.pk, body="Dear <script>x</script>,\nthanks.")
+
+    shown = office.get(page(letter)).content.decode()
+
+    assert "&lt;script&gt;x" in shown and "<script>x" not in shown
+    assert "KP-MAIL" in shown
+
+
+def test_looker_decides_about_nothing(looker: Client) -> None:
+    letter, event = a_dead_letter(), WebhookInboxFactory(state="dead")
+
+    for url in (
+        *(page(letter, deed) for deed in ("replay", "dismiss")),
+        *(page(event, deed) for deed in ("apply-again", "leave-be")),
+        f"{MAIL}replay-selected/?ids={letter.pk}",
+    ):
+        assert looker.get(url).status_code == 403
+        assert looker.post(url, {"reason": "x"}).status_code == 403
+    letter.refresh_from_db()
+    event.refresh_from_db()
+    assert letter.resolved_at is None and event.resolved_at is None
+    assert "Send again" not in looker.get(page(letter)).content.decode()
+
+
+# --- Reading ------------------------------------------------------------------------------------
+
+
+def rows() -> list[Any]:
+    payment = PaymentFactory(captured=True)
+    return [
+        payment,
+        RefundFactory(payment=payment),
+        WebhookInboxFactory(),
+        NotificationFactory(),
+    ]
+
+
+def test_nothing_is_typed_over(office: Client) -> None:
+    for row in rows():
+        before = type(row).objects.filter(pk=row.pk).values().get()
+        meta = row._meta
+        add = reverse(f"admin:{meta.app_label}_{meta.model_name}_add")
+        delete = reverse(f"admin:{meta.app_label}_{meta.model_name}_delete", args=[row.pk])
+        assert office.get(add).status_code == 403
+        assert office.post(page(row), {"status": "refunded", "amount": 1}).status_code == 403
+        assert office.post(delete, {"post": "yes"}).status_code == 403
+        assert type(row).objects.filter(pk=row.pk).values().get() == before
+
+
+def test_payment_shows_amounts_calls_and_keys(office: Client) -> None:
+    order = OrderFactory(number="KP-PAID")
+    payment = PaymentFactory(captured=True, order_id=order.pk)
+    GatewayCallFactory(payment=payment, purpose="capture", key=payment.key("capture"))
+    RefundFactory(payment=payment, amount=550, reason="chipped rim")
+
+    shown = office.get(page(payment)).content.decode()
+
+    for words in ("KP-PAID", "$23.99", "$5.50", "chipped rim", payment.key("capture")):
+        assert words in shown
+    assert "2,399" not in shown
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PaymentFactory(order_id=OrderFactory().pk),
+        lambda: RefundFactory(payment=PaymentFactory(captured=True, order_id=OrderFactory().pk)),
+        lambda: WebhookInboxFactory(),
+        lambda: NotificationFactory(order_id=OrderFactory().pk),
+    ],
+)
+def test_lists_cost_the_same_with_many_rows(queries_of: Counting, make: Any) -> None:
+    meta = make()._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    queries_of(url)
+    few = queries_of(url)
+    for _ in range(8):
+        make()
+
+    assert queries_of(url) == few <= 10
+
+
+def test_payment_page_costs_the_same_with_many_calls(queries_of: Counting) -> None:
+    payment = PaymentFactory(captured=True)
+    GatewayCallFactory(payment=payment)
+    queries_of(page(payment))
+    few = queries_of(page(payment))
+    GatewayCall.objects.bulk_create(GatewayCallFactory.build(payment=payment) for _ in range(20))
+
+    assert queries_of(page(payment)) == few <= 20
+
+
+@pytest.mark.parametrize(("model", "typed"), [(Payment, "KP-FIND"), (Refund, "kp-find")])
+def test_money_is_found_by_order_number(office: Client, model: Any, typed: str) -> None:
+    payment = PaymentFactory(captured=True, order_id=OrderFactory(number="KP-FIND").pk)
+    RefundFactory(payment=payment)
+    RefundFactory()
+    meta = model._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+
+    found = office.get(url, {"q": typed}).context["cl"].result_list
+
+    assert len(found) == 1
+
+
+def test_stripes_mirror_and_its_secrets_are_off_the_admin(office: Client) -> None:
+    assert not [m for m in admin.site._registry if m._meta.app_label == "djstripe"]
+    assert office.get("/admin/djstripe/webhookendpoint/").status_code == 404
+    assert office.get("/admin/djstripe/apikey/").status_code == 404
+    front = office.get(reverse("admin:index")).content.decode()
+    assert not re.search("djstripe", front, re.IGNORECASE)
