@@ -22,6 +22,7 @@ from apps.payments.models import Payment
 SHOWN = 20  # violations named per invariant
 GRACE = timedelta(minutes=2)
 NO_TIME = timedelta(0)
+GIVEN_UP = (Payment.Status.VOIDED, Payment.Status.REFUNDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ INVARIANTS = (
         SELECT 'order ' || o.number, 'not confirmed, but payment ' || p.status
         FROM orders_order o JOIN payments_payment p ON p.order_id = o.id
         JOIN orders_saga s ON s.order_id = o.id
-        WHERE o.status IN ('PENDING', 'REQUIRES_ACTION', 'PAYMENT_FAILED')
+        WHERE o.status IN ('PENDING', 'REQUIRES_ACTION', 'PAYMENT_AUTHORIZED', 'PAYMENT_FAILED')
           AND p.captured_amount > 0 AND s.state = 'done'
     """),
     Invariant(10, "every step is completed at most once per direction", """
@@ -283,6 +284,8 @@ def _differences(payment: Payment, intent: Intent) -> list[str]:
         )
     if intent.status == IntentStatus.CANCELED and payment.status == Payment.Status.CAPTURED:
         wrong.append(f"{intent.id}: cancelled there, captured here")
+    if intent.status == IntentStatus.REQUIRES_CAPTURE and payment.status in GIVEN_UP:
+        wrong.append(f"{intent.id}: still reserved there, {payment.status} here")
     return wrong
 
 

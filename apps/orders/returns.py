@@ -14,13 +14,14 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 
 from apps.inventory import stock
-from apps.inventory.models import StockMovement
+from apps.inventory.models import StockItem, StockMovement
 from apps.notifications import outbox
 from apps.orders import letters, moves
 from apps.orders.errors import ReturnRefused
 from apps.orders.models import Order, OrderLine, Return, ReturnLine
 from apps.orders.moves import Move
 from apps.payments import refunds
+from apps.payments.models import Payment
 from storefront import money
 
 S = Order.Status
@@ -60,7 +61,9 @@ def receive_return(return_id: UUID, *, actor: str) -> bool:
         )
         if not first:
             return False
-        for line in announced.lines.select_related("line"):
+        lines = list(announced.lines.select_related("line"))
+        _lock_shelves([line.line.sku for line in lines])
+        for line in lines:
             stock.receive(
                 sku=line.line.sku,
                 quantity=line.quantity,
@@ -69,7 +72,9 @@ def receive_return(return_id: UUID, *, actor: str) -> bool:
                 actor=actor,
                 order_id=order.pk,
             )
-        amount = refund_amount(announced)
+        payment = Payment.objects.select_for_update(no_key=True).get(order_id=order.pk)
+        # Staff may have paid some of it back already; the goods are received all the same.
+        amount = min(refund_amount(announced), refunds.refundable(payment))
         if amount:
             refunds.request_refund(
                 order.pk,
@@ -100,6 +105,12 @@ def refund_amount(announced: Return) -> int:
         now = announced.lines.filter(line=line).aggregate(n=Sum("quantity"))["n"] or 0
         amount += worth * (before + now) // line.quantity - worth * before // line.quantity
     return amount
+
+
+def _lock_shelves(skus: Sequence[str]) -> None:
+    """Ascending id, as everywhere: two returns of the same SKUs in other order would deadlock."""
+    shelves = StockItem.objects.select_for_update(no_key=True).filter(variant__sku__in=skus)
+    list(shelves.order_by("pk").values_list("pk"))
 
 
 def returnable(order: Order) -> dict[str, int]:
