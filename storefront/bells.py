@@ -35,7 +35,15 @@ class Ringer:
     """One process's thread for what may be lost."""
 
     def __init__(self) -> None:
-        self._pid = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Start from nothing: made just now, or found by a forked child.
+
+        The thread stayed behind in the parent, with what it has still to send; so did whoever
+        holds the lock, for ever.
+        """
+        self._running = False
         self._start_lock = threading.Lock()
         self._wake = threading.Event()
         self._bells: set[str] = set()
@@ -55,12 +63,11 @@ class Ringer:
         self._wake.set()
 
     def _ensure_running(self) -> None:
-        # Checked by pid: a thread does not survive the fork of a Celery worker.
-        if self._pid == os.getpid():
+        if self._running:
             return
         with self._start_lock:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
+            if not self._running:
+                self._running = True
                 threading.Thread(target=self._run, name="ringer", daemon=True).start()
 
     def _run(self) -> None:
@@ -113,5 +120,6 @@ async def _group_send(batch: list[tuple[str, dict]]) -> None:
 
 
 _ringer = Ringer()
+os.register_at_fork(after_in_child=_ringer.begin)
 ring = _ringer.ring
 push = _ringer.push

@@ -16,11 +16,18 @@ def redact(text: str) -> str:
 
 
 class RedactFilter(logging.Filter):
-    """Redacts each record's finished message, and its traceback."""
+    """Redacts each record's finished message, its traceback and its stack."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = redact(record.getMessage())
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # A slip in a log line must not turn an order away: raised here, nobody catches it.
+            message = f"{record.msg} {record.args!r}"
+        record.msg = redact(message)
         record.args = ()
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         if record.exc_info and not record.exc_text:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
         return True

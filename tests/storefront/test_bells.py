@@ -1,0 +1,142 @@
+"""Words after a commit: coalesced, off the caller's thread, and lost rather than waited for."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from storefront import bells
+from storefront.bells import Ringer
+
+
+def until(condition, what):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def rung(monkeypatch):
+    """The tasks that were sent; `rung.gate` holds the sending up until it is set."""
+
+    class Rung(list):
+        gate = threading.Event()
+        trouble: Exception | None = None
+
+        def send(self, name):
+            self.append(name)
+            assert self.gate.wait(10)
+            if self.trouble:
+                raise self.trouble
+
+    rung = Rung()
+    rung.gate = threading.Event()
+    rung.gate.set()
+    monkeypatch.setattr(bells, "_send_task", rung.send)
+    return rung
+
+
+@pytest.fixture
+def pushed(monkeypatch):
+    """The messages that reached the channel layer."""
+    found = []
+
+    async def group_send(batch):
+        found.extend(batch)
+
+    monkeypatch.setattr(bells, "_group_send", group_send)
+    return found
+
+
+def test_bell_is_heard(rung):
+    Ringer().ring("orders.advance_sagas")
+
+    until(lambda: rung == ["orders.advance_sagas"], "the bell is heard")
+
+
+def test_hundred_rings_while_one_is_on_its_way_are_one_more(rung):
+    ringer = Ringer()
+    rung.gate.clear()
+    ringer.ring("orders.advance_sagas")
+    until(lambda: len(rung) == 1, "the first is on its way")
+
+    for _ in range(100):
+        ringer.ring("orders.advance_sagas")
+    rung.gate.set()
+    ringer.ring("payments.apply_webhooks")  # behind them
+
+    until(lambda: "payments.apply_webhooks" in rung, "all are heard")
+    assert 2 <= rung.count("orders.advance_sagas") <= 3
+
+
+def test_whoever_rings_does_not_wait(rung):
+    ringer = Ringer()
+    rung.gate.clear()
+    ringer.ring("orders.advance_sagas")
+    until(lambda: rung, "the first is stuck in a frozen broker")
+
+    began = time.monotonic()
+    for _ in range(1000):
+        ringer.ring("orders.advance_sagas")
+        ringer.push([("order.1", {"seq": 1})])
+
+    assert time.monotonic() - began < 1
+    rung.gate.set()
+
+
+def test_lost_bell_does_not_silence_the_next(rung, caplog):
+    ringer = Ringer()
+    rung.trouble = ConnectionError("no broker")
+    ringer.ring("orders.advance_sagas")
+    until(
+        lambda: "a bell or push was lost: ConnectionError: no broker" in caplog.text, "it is lost"
+    )
+    rung.trouble = None
+
+    ringer.ring("orders.advance_sagas")
+
+    until(lambda: len(rung) == 2, "the next one is heard")
+
+
+def test_pushes_arrive_in_the_order_of_their_moves(pushed):
+    ringer = Ringer()
+    moves = [("order.1", {"seq": seq}) for seq in range(1, 1201)]
+
+    for move in moves:
+        ringer.push([move])
+
+    until(lambda: len(pushed) == 1200, "all have arrived")
+    assert pushed == moves
+
+
+def test_while_nobody_takes_them_the_oldest_are_let_go(monkeypatch, pushed):
+    monkeypatch.setattr(bells, "BACKLOG", 3)
+    ringer = Ringer()
+    ringer._ensure_running = lambda: None  # the thread is stuck elsewhere
+
+    ringer.push([("order.1", {"seq": seq}) for seq in range(1, 6)])
+
+    assert [message["seq"] for _, message in ringer._pushes] == [3, 4, 5]
+
+
+def test_forked_child_rings_by_itself():
+    """Celery's children come from a parent that may have rung already, or is just ringing."""
+    reading, writing = os.pipe()
+    bells.ring("nobody.listens")  # the parent's thread runs
+    with bells._ringer._start_lock:  # and one of its threads is in the middle of something
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(8)
+            bells._send_task = lambda name: os.write(writing, name.encode())
+            bells._ringer.ring("orders.advance_sagas")
+            signal.pause()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as heard:
+        said = heard.read(len("orders.advance_sagas"))
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    assert said == b"orders.advance_sagas"
