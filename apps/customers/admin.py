@@ -230,6 +230,10 @@ class RoleAdmin(GroupAdmin, ModelAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)  # type: ignore[union-attr]
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The autocomplete of an account's groups asks this too; it is a superuser's field.
+        return bool(request.user.is_superuser)  # type: ignore[union-attr]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)  # type: ignore[union-attr]
 

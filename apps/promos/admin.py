@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.promos.codes import normalise
 from apps.promos.models import Promo, Redemption
+from storefront.backoffice.addresses import CleanAddress
 from storefront.backoffice.looks import amount, label, percent
 from storefront.backoffice.order_links import LinksToOrder, ids_by_number
 from storefront.backoffice.read_only import MoneyIsRead, ReadOnlyAdmin, ReadOnlyInline
@@ -163,7 +164,7 @@ class RedemptionInline(LinksToOrder, ReadOnlyInline):
 
 
 @admin.register(Promo)
-class PromoAdmin(MoneyIsRead, ModelAdmin):
+class PromoAdmin(CleanAddress, MoneyIsRead, ModelAdmin):
     """Promo codes."""
 
     form = PromoForm

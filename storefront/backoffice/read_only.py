@@ -11,6 +11,8 @@ from django.contrib.admin.options import InlineModelAdmin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
+from storefront.backoffice.addresses import CleanAddress
+
 
 class LookedAt:
     """Nothing is added, changed or deleted here."""
@@ -25,16 +27,13 @@ class LookedAt:
         return False
 
 
-class ReadOnlyAdmin(LookedAt, ModelAdmin):
+class ReadOnlyAdmin(LookedAt, CleanAddress, ModelAdmin):
     """A list and a page to read. Buttons that act are deeds (deeds.py)."""
 
     list_per_page = 50
     list_filter_submit = True
     show_full_result_count = False
     actions: Sequence[Any] = ()
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class ReadOnlyInline(LookedAt, TabularInline):
