@@ -270,11 +270,12 @@ class VariantInline(MoneyIsRead, StackedInline):
     collapsible = True
     fieldsets = (
         (None, {"fields": (
-            ("sku", "name", "active"),
-            ("options", "barcode"),
-            ("price_amount", "compare_at_amount", "weight_grams"),
-            ("taxable", "requires_shipping", "position"),
-            "stock_now",
+            ("sku", "active"),
+            ("name", "options"),
+            ("price_amount", "compare_at_amount"),
+            ("weight_grams", "barcode"),
+            ("taxable", "requires_shipping"),
+            ("position", "stock_now"),
         )}),
     )  # fmt: skip
     readonly_fields = ("stock_now",)

@@ -310,10 +310,10 @@ def decision(orders: list[Order], name: str, *, actor: str) -> Deed:
         return done
 
     one = orders[0] if len(orders) == 1 else None
-    what = f"order {one.number}" if one else f"{len(orders)} orders"
+    what = one.number if one else f"{len(orders)} orders"
     sagas = {s.pk: s for s in Saga.objects.filter(pk__in=[order.pk for order in orders[:10]])}
     shown = [
-        (order.number, f"{saga.review_reason} {saga.last_error}".strip())
+        ("Why" if one else order.number, f"{saga.review_reason}. {saga.last_error}")
         for order in orders[:10]
         if (saga := sagas.get(order.pk)) is not None
     ]
