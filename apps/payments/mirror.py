@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 BATCH = 20
 MAX_ATTEMPTS = 8  # over some two hours
 
-# An applied row's `due_at` is the mirror's: a lease and a backoff in one, doubling from 30 s. Without
-# it a moment's outage would use up all attempts, and two mirrors would work on the same events.
+# An applied row's `due_at` is the mirror's: a lease and a backoff in one, doubling from 30 s.
+# Without it a moment's outage would use up all attempts, and two mirrors would share events.
 CLAIM = """
     UPDATE payments_webhookinbox
     SET due_at = now() + interval '30 seconds' * 2 ^ mirror_attempts,

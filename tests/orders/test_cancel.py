@@ -252,9 +252,10 @@ def test_carrier_and_cancellation_at_once_exactly_one_wins(shop: Shop) -> None:
         cancelled += won == ["cancelled"]
         assert shop.order(order_id).status == ("SHIPPED" if won == ["shipped"] else "CANCELLED")
         charged = 0 if won == ["cancelled"] else 2548
-        assert shop.payment(order_id).captured_amount - shop.payment(
-            order_id
-        ).refunded_amount == charged
+        assert (
+            shop.payment(order_id).captured_amount - shop.payment(order_id).refunded_amount
+            == charged
+        )
     assert shop.stock() == (10 - shipped, 0)
     assert shipped + cancelled == 8
     shop.assert_audit_clean()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from apps.inventory.stock import receive
 from apps.orders import checkout, saga
 from apps.orders.cancel import request_cancellation
 from apps.orders.models import OrderEvent, Saga, SagaStep
@@ -89,7 +90,7 @@ def test_worker_that_has_written_cannot_write_again(shop: Shop) -> None:
 def test_commit_whose_answer_is_lost_is_not_written_again_though_the_claim_goes_on(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, direction: str
 ) -> None:
-    """The step is done and the saga one further, under the same epoch: it must not be moved back."""
+    """The step is done, the saga one further, under the same epoch: it must not be moved back."""
     order_id = shop.place()
     shop.run_until_step(order_id, "confirm_stock")
     if direction == "undoing":
@@ -143,9 +144,7 @@ def test_unfenced_zombie_would_do_a_step_again_and_is_stopped_by_the_log(
         (ours,) = saga._still_ours([zombie])
         written.append(ours)
         outcomes = ship([ours], [])
-        saga._advance(
-            [saga._turn(checkout.BY_NAME["create_shipment"], ours, outcomes[order_id])]
-        )
+        saga._advance([saga._turn(checkout.BY_NAME["create_shipment"], ours, outcomes[order_id])])
 
     assert len(written) == 1, "the fence let it through"
     shop.end_leases()
@@ -167,9 +166,7 @@ def test_unfenced_zombie_with_another_effect_would_take_the_units_twice(
         told.extend(checkout.ids(works))
         return checkout.all_done(works)
 
-    monkeypatch.setitem(
-        checkout.BY_NAME, "notify", checkout.Step("notify", do=tell, undo=None)
-    )
+    monkeypatch.setitem(checkout.BY_NAME, "notify", checkout.Step("notify", do=tell, undo=None))
     (zombie,) = saga.claim()
     shop.end_leases()
     shop.run()
@@ -192,8 +189,6 @@ def test_unfenced_zombie_with_another_effect_would_take_the_units_twice(
 
 @pytest.mark.race
 def test_two_workers_on_fifty_orders_do_each_step_once(shop: Shop) -> None:
-    from apps.inventory.stock import receive
-
     receive(sku=shop.mug.sku, quantity=40, reason="restock", actor="clerk")
     order_ids = [shop.place() for _ in range(50)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.inventory import holds
 from apps.orders.models import OrderEvent
 from apps.payments.models import GatewayCall
 from apps.promos.models import Promo
@@ -106,9 +107,7 @@ def test_free_order_is_confirmed_without_asking_the_gateway(shop: Shop) -> None:
         ),
     ],
 )
-def test_decline_gives_stock_and_promo_back(
-    shop: Shop, card: str, code: str, message: str
-) -> None:
+def test_decline_gives_stock_and_promo_back(shop: Shop, card: str, code: str, message: str) -> None:
     promo = PromoFactory(one_use=True)
     order_id = shop.place(card=card, promo=promo)
     assert Promo.objects.get().used == 1
@@ -232,8 +231,6 @@ def test_approval_whose_webhook_is_lost_is_seen_at_the_deadline(shop: Shop) -> N
 def test_unanswered_challenge_is_cancelled_at_the_gateway_before_the_units_are_free(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from apps.inventory import holds
-
     order_id = shop.place(card=CHALLENGE, promo=PromoFactory(one_use=True))
     shop.run()
     release, seen = holds.release, []

@@ -193,18 +193,17 @@ def test_killed_while_undoing_from_anywhere(
 # --- killed at every point ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("point", points("do"), ids=str)
-def test_killed_forward_is_finished_with_one_charge(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point, times: int
+def test_killed_forward_twice_is_finished_with_one_charge(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
     order_id = shop.place(promo=PromoFactory(one_use=True))
-    Trap(monkeypatch, point, times=times)
+    Trap(monkeypatch, point, times=2)
 
     kills = go_on(shop)
 
     # What is committed is not done again, so a point after the commit is passed once.
-    assert kills == (1 if point.moment == "after the commit" else times)
+    assert kills == (1 if point.moment == "after the commit" else 2)
     shop.assert_confirmed(order_id)
     assert len(shop.intents()) == 1
     assert shop.stock() == (9, 0)
@@ -212,19 +211,18 @@ def test_killed_forward_is_finished_with_one_charge(
     assert shop.log(order_id) == [f"do {name}: done" for name in DOING]
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("point", points("undo"), ids=str)
-def test_killed_while_undoing_a_confirmed_order_gives_everything_back_once(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point, times: int
+def test_killed_twice_while_undoing_a_confirmed_order_gives_everything_back_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
     order_id = shop.place(promo=PromoFactory(one_use=True))
     shop.run()
     request_cancellation(order_id)
-    Trap(monkeypatch, point, times=times)
+    Trap(monkeypatch, point, times=2)
 
     kills = go_on(shop)
 
-    assert kills == (1 if point.moment == "after the commit" else times)
+    assert kills == (1 if point.moment == "after the commit" else 2)
     assert shop.at_gateway(order_id) == [("succeeded", *2 * (shop.order(order_id).total_amount,))]
     assert shop.movements() == [("initial", 10), ("confirmed", -1), ("restocked", 1)]
     assert_nothing_is_left(shop, order_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from apps.orders.models import Saga
 from apps.payments import inbox
 from apps.payments.inbox import apply_due, resolve
 from apps.payments.models import Payment, WebhookInbox
+from apps.payments.refunds import request_refund
 from apps.payments.signals import payments_settled
 from tests.orders.purchases import TOTAL, Killed, Shop, an_event, at_once
 
@@ -218,8 +220,6 @@ def test_payment_is_known_by_its_intent_when_the_metadata_is_gone(
     "changes", [{"amount": 499}, {"payment_intent": "pi_other"}, {"payment_intent": None}]
 )
 def test_refund_that_does_not_fit_is_put_aside(shop: Shop, changes: dict[str, Any]) -> None:
-    from apps.payments.refunds import request_refund
-
     order_id = shop.place_confirmed()
     refund = request_refund(order_id, amount=500, purpose="a", reason="b", actor="c")
     shown = {
@@ -325,10 +325,8 @@ def test_event_that_kills_its_worker_is_tried_alone_and_dies_in_the_end(
     monkeypatch.setattr(inbox, "_apply", digest)
 
     for _ in range(2 * inbox.MAX_ATTEMPTS + 4):
-        try:
+        with contextlib.suppress(Killed):
             apply_due()
-        except Killed:
-            pass
         leases_end()
 
     assert together == [4] * inbox.ALONE_AFTER + [1] * (inbox.MAX_ATTEMPTS - inbox.ALONE_AFTER)

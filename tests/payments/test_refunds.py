@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from apps.orders.cancel import request_cancellation
 from apps.payments import inbox, refunds
 from apps.payments.models import Payment, Refund
 from apps.payments.refunds import RefundRefused, request_refund, send_due
-from tests.orders.purchases import TOTAL, Shop, an_event, at_once
+from tests.orders.purchases import TOTAL, Killed, Shop, an_event, at_once
 
 FAULTS = ["timeout_before", "timeout_after", "error_500_before", "error_500_after",
           "conflict_409", "rate_limit_429", "reset_before", "reset_after"]  # fmt: skip
@@ -108,8 +109,6 @@ def test_two_parts_at_once_without_the_lock_would_pass_the_whole(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: both look before either writes."""
-    import threading
-
     order_id = shop.place_confirmed()
     both_have_looked = threading.Barrier(2)
     refundable = refunds.refundable
@@ -220,8 +219,6 @@ def test_long_outage_uses_up_no_attempts(shop: Shop) -> None:
 def test_worker_that_dies_after_asking_is_followed_by_one_that_learns_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.orders.purchases import Killed
-
     order_id = shop.place_confirmed()
     ask(order_id, 500)
     with monkeypatch.context() as patch:
@@ -388,9 +385,7 @@ def test_refund_that_fails_after_it_succeeded_is_put_before_a_person(shop: Shop)
     send_due()
     assert books(shop, order_id) == ("captured", 500, [(500, "succeeded")])
 
-    event = an_event(
-        "refund.failed", refund_as_shown(shop, refund) | {"status": "failed"}
-    )
+    event = an_event("refund.failed", refund_as_shown(shop, refund) | {"status": "failed"})
     assert shop.post_webhook(event) == 200
     inbox.apply_due()
 

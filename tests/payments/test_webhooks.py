@@ -1,4 +1,4 @@
-"""The door for webhooks: what is not signed by the gateway has no effect, whatever it looks like."""
+"""The door for webhooks: what the gateway has not signed has no effect, whatever it looks like."""
 
 from __future__ import annotations
 
