@@ -40,6 +40,7 @@ from apps.catalog.services import move_category
 from storefront.backoffice import csv_export
 from storefront.backoffice.looks import amount, label, link
 from storefront.backoffice.read_only import MoneyIsRead
+from storefront.money import decimal_string
 from storefront.money_forms import MoneyField
 
 LOW = 5  # units for sale
@@ -547,8 +548,6 @@ class ProductAdmin(ModelAdmin):
 
 def decimal(minor: int | None, currency: str) -> str:
     """`"18.00"`, or nothing."""
-    from storefront.money import decimal_string
-
     return "" if minor is None else decimal_string(minor, currency)
 
 

@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import (
@@ -219,8 +219,6 @@ class StockItemAdmin(ReadOnlyAdmin):
         return perform(self, request, deed, back=self._list())
 
     def get_urls(self) -> list[Any]:
-        from django.urls import path
-
         bulk = [
             path(
                 f"{verb}-selected/",

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -140,7 +140,7 @@ class RefundAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request).select_related("payment")
-        return with_number(rows.annotate(order_id=_order_id()))
+        return with_number(rows.annotate(order_id=F("payment__order_id")))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -164,12 +164,6 @@ class RefundAdmin(ReadOnlyAdmin):
     @display(description="status", ordering="status")
     def status_label(self, refund: Refund) -> SafeString:
         return label(refund.status)
-
-
-def _order_id() -> Any:
-    from django.db.models import F
-
-    return F("payment__order_id")
 
 
 class UndecidedFilter(DropdownFilter):
