@@ -24,7 +24,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from apps.orders import endings, moves
 from apps.orders.checkout import (
@@ -254,12 +254,9 @@ def _write_group(step: Step, state: str, group: list[Work], answers: list[Answer
     """
     try:
         return _write(step, state, group, answers)
-    except OperationalError:
-        if connection.connection is None or connection.connection.closed:
-            connection.close()
-            raise  # the lease ends, the next claim goes on
-        return _write_singly(step, state, group, answers)
     except Exception as error:
+        # Also after a COMMIT whose answer was lost: what was written is not written again (the
+        # fence names step and state), and a database that stays away ends the round.
         logger.warning("step %s failed for a batch of %d: %r", step.name, len(group), error)
         return _write_singly(step, state, group, answers)
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 BATCH = 20
 MAX_ATTEMPTS = 8  # over some two hours
 
-# An applied row's `due_at` is the mirror's: a lease and a backoff in one, doubling from 30 s.
+# The `due_at` of an applied row is the mirror's: lease and backoff in one, doubling from 30 s.
 # Without it a moment's outage would use up all attempts, and two mirrors would share events.
 CLAIM = """
     UPDATE payments_webhookinbox

@@ -81,7 +81,7 @@ class SandboxProcess:
         self._process = None
 
     def remove(self) -> None:
-        self.stop()
+        self.stop(kill=True)  # a polite stop waits for the connections that tests keep open
         shutil.rmtree(self.home, ignore_errors=True)
 
     def client(self, **options: Any) -> stripe.StripeClient:
