@@ -66,11 +66,12 @@ def test_library_that_fails_disturbs_neither_inbox_nor_order(
     shop.run()
     shop.answer_challenge(order_id, "approve")
     shop.hear()
-    before = list(WebhookInbox.objects.values_list("state", "error", "attempts", "processed_at"))
+    rows = WebhookInbox.objects.order_by("event_id")
+    before = list(rows.values_list("state", "error", "attempts", "processed_at"))
 
     assert mirror_due(at_most=1) == 0
 
-    after = list(WebhookInbox.objects.values_list("state", "error", "attempts", "processed_at"))
+    after = list(rows.values_list("state", "error", "attempts", "processed_at"))
     assert after == before
     assert backlog() == len(before)
     assert apply_due() == 0
