@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from storefront.backoffice.addresses import CleanAddress
+from storefront.backoffice.checks import OfflineChecks
 
 
 class LookedAt:
@@ -30,6 +31,7 @@ class LookedAt:
 class ReadOnlyAdmin(LookedAt, CleanAddress, ModelAdmin):
     """A list and a page to read. Buttons that act are deeds (deeds.py)."""
 
+    checks_class = OfflineChecks
     list_per_page = 50
     list_filter_submit = True
     show_full_result_count = False

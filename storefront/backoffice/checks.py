@@ -1,0 +1,40 @@
+"""Checks of the back office that need no database.
+
+Unfold looks each action's permission up in the table of permissions; on a fresh database, and on
+the machine that only checks a deployment, there is none. The models say what permissions there
+will be.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.management import _get_all_permissions
+from django.core.checks import Error
+from unfold.checks import UnfoldModelAdminChecks
+
+
+class OfflineChecks(UnfoldModelAdminChecks):
+    """Unfold's checks, with the permissions of the models instead of the table's."""
+
+    def _check_unfold_action_permission_methods(self, obj: Any) -> list[Error]:
+        known = {
+            f"{model._meta.app_label}.{codename}"
+            for model in apps.get_models()
+            for codename, _ in _get_all_permissions(model._meta)
+        }
+        actions = (
+            *obj._get_base_actions_list(),
+            *obj._get_base_actions_detail(),
+            *obj._get_base_actions_row(),
+            *obj._get_base_actions_submit_line(),
+        )
+        return [
+            Error(
+                f"{type(obj).__name__}.{action.method.__name__}: no permission {permission}",
+                obj=type(obj),
+                id="backoffice.E001",
+            )
+            for action in actions
+            for permission in getattr(action.method, "allowed_permissions", ())
+            if not (permission in known or hasattr(obj, f"has_{permission}_permission"))
+        ]
