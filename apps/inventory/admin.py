@@ -28,6 +28,7 @@ from unfold.widgets import (
 from apps.inventory import stock
 from apps.inventory.models import Hold, StockItem, StockMovement, Warehouse
 from storefront.backoffice import csv_export
+from storefront.backoffice.checks import OfflineChecks
 from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, Done, ReasonForm, Refusal, actor, chosen_ids, perform
 from storefront.backoffice.looks import label, link
@@ -412,6 +413,7 @@ def shelf_link(item: StockItem) -> SafeString:
 class WarehouseAdmin(ModelAdmin):
     """The places that ship. Which is the default is a deed: there is always at most one."""
 
+    checks_class = OfflineChecks
     list_display = ("name", "code", "priority", "is_default")
     fields = ("name", "code", "priority", "is_default")
     readonly_fields = ("is_default",)

@@ -8,9 +8,11 @@ will be.
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth.management import _get_all_permissions
+from django.contrib.auth import get_permission_codename
 from django.core.checks import Error
 from unfold.checks import UnfoldModelAdminChecks
+
+VERBS = ("add", "change", "delete", "view")
 
 
 class OfflineChecks(UnfoldModelAdminChecks):
@@ -20,7 +22,10 @@ class OfflineChecks(UnfoldModelAdminChecks):
         known = {
             f"{model._meta.app_label}.{codename}"
             for model in apps.get_models()
-            for codename, _ in _get_all_permissions(model._meta)
+            for codename in (
+                *(get_permission_codename(verb, model._meta) for verb in VERBS),
+                *(codename for codename, _ in model._meta.permissions),
+            )
         }
         actions = (
             *obj._get_base_actions_list(),
