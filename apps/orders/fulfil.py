@@ -8,6 +8,7 @@ from apps.notifications import outbox
 from apps.orders import letters, moves
 from apps.orders.models import Order, Saga
 from apps.orders.moves import Move
+from apps.payments.models import Payment
 from apps.shipping import parcels
 
 S = Order.Status
@@ -24,6 +25,8 @@ def hand_to_carrier(order_id: UUID, *, actor: str) -> None:
         saga = Saga.objects.select_for_update().get(order_id=order_id)
         if saga.state != Saga.State.DONE:
             raise NotReady("The order is not finished, or it is being cancelled.")
+        if Payment.objects.filter(order_id=order_id, status=Payment.Status.REFUNDED).exists():
+            raise NotReady("Everything was refunded: cancel the order instead of shipping it.")
         if not moves.make([Move(order_id, S.SHIPPED)], actor=actor):
             raise NotReady("Only a confirmed order can be handed over.")
         shipment = parcels.hand_over(order_id)

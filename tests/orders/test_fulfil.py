@@ -1,0 +1,43 @@
+"""The packing table: what leaves the house, and what must not."""
+
+import pytest
+
+from apps.orders.fulfil import NotReady, hand_to_carrier, mark_delivered
+from apps.payments import refunds
+from apps.shipping.models import Shipment
+from tests.orders.purchases import Shop
+
+
+def test_parcel_goes_out_and_arrives_and_the_shopper_hears_of_it(shop: Shop) -> None:
+    order_id = shop.place()
+    shop.run()
+
+    hand_to_carrier(order_id, actor="clerk")
+    mark_delivered(order_id, actor="clerk")
+
+    assert shop.statuses(order_id)[-2:] == ["SHIPPED", "DELIVERED"]
+    assert Shipment.objects.get(order_id=order_id).state == "delivered"
+    assert shop.mails(order_id).count("order_shipped") == 1
+
+
+def test_order_that_was_refunded_in_full_stays_in_the_house(shop: Shop) -> None:
+    order_id = shop.place()
+    shop.run()
+    paid = shop.payment(order_id).captured_amount
+    refunds.request_refund(order_id, amount=paid, purpose="admin:1", reason="late", actor="clerk")
+    assert refunds.send_due() == 1
+
+    with pytest.raises(NotReady, match="refunded"):
+        hand_to_carrier(order_id, actor="clerk")
+
+    assert shop.statuses(order_id)[-1] == "CONFIRMED"
+    assert Shipment.objects.get(order_id=order_id).state == "labelled"
+
+
+def test_unfinished_order_is_not_handed_over(shop: Shop) -> None:
+    order_id = shop.place()
+
+    with pytest.raises(NotReady):
+        hand_to_carrier(order_id, actor="clerk")
+
+    assert shop.statuses(order_id) == ["PENDING"]
