@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from djstripe.models import Event
 
 from apps.payments.models import WebhookInbox
+from apps.payments.stripe_gateway import bound_library_calls
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ CLAIM = """
 
 def mirror_due(*, at_most: float) -> int:
     """Mirror events for up to `at_most` seconds; how many."""
+    bound_library_calls()
     ends = time.monotonic() + at_most
     mirrored = 0
     while time.monotonic() < ends:

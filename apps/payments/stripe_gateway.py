@@ -308,6 +308,15 @@ def stripe_gateway_from_settings() -> StripeGateway:
     )
 
 
+def bound_library_calls() -> None:
+    """Our time-outs for the library's module-level functions, which dj-stripe calls: not 80 s."""
+    if not isinstance(stripe.default_http_client, PooledClient):
+        stripe.default_http_client = PooledClient(
+            connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
+            read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
+        )
+
+
 def _raise_named(error: stripe.StripeError, *, intent_id: str | None) -> NoReturn:
     """Stripe's failures by what they mean for money. The order of the cases matters."""
     status = error.http_status or 0

@@ -13,6 +13,7 @@ from apps.payments import mirror
 from apps.payments.inbox import apply_due
 from apps.payments.mirror import backlog, mirror_due
 from apps.payments.models import WebhookInbox
+from apps.payments.stripe_gateway import PooledClient
 from tests.orders.purchases import TOTAL, Killed, Shop, an_event, at_once
 
 
@@ -161,3 +162,14 @@ def test_two_mirrors_copy_each_event_once(shop: Shop, monkeypatch: pytest.Monkey
     counts = at_once(2, lambda _: mirror_due(at_most=30))
 
     assert sum(counts) == len(tried) == len(set(tried)) == WebhookInbox.objects.count()
+
+
+def test_library_calls_are_bound_by_the_shops_timeouts(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dj-stripe's own calls would wait 80 s for a gateway that hangs, and every event with them."""
+    monkeypatch.setattr(stripe, "default_http_client", None)
+
+    mirror_due(at_most=1)
+
+    assert isinstance(stripe.default_http_client, PooledClient)
