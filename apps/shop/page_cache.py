@@ -33,7 +33,7 @@ def kept_page(
     if request.user.is_authenticated or len(messages.get_messages(request)):
         return render()
     # The frame of the page is made of the shelves, and of this release's style sheets.
-    frame = (shelves(), static("css/shop.css"), static("js/product.js"))
+    frame = (shelves(), static("css/catalogue.css"), static("js/product.js"))
     ingredients = repr((made_of, frame, request.session.get("count", 0)))
     key = f"shop:page:{hashlib.sha256(ingredients.encode('utf-8', 'replace')).hexdigest()}"
     body = cache.get(key)
