@@ -101,8 +101,13 @@ def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
         ),
         Program(name="web", argv=web, leaves=1, port_name="PORT", port=ports.web),
         Program(name="live", argv=live, leaves=1, port_name="LIVE_PORT", port=ports.live),
-        # Twice the cores: at any time half of them wait for the gateway.
-        Program(name="worker", argv=celery_worker("checkout", processes=4), leaves=2),
+        Program(
+            name="worker",
+            # Twice the cores: at any time half of them wait for the gateway. And behind the web in
+            # a burst: a shopper waits for the acceptance, nobody for the second that follows.
+            argv=("nice", "-n", "5", *celery_worker("checkout", processes=4)),
+            leaves=2,
+        ),
         Program(
             name="worker-background",
             # Polite: mirroring a backlog of events may take all the time that is left over, and
