@@ -111,6 +111,8 @@ else:
         raise ImproperlyConfigured("ALLOWED_HOSTS: name the hosts of the shop (or DEBUG=1)")
     if USES_SANDBOX:
         raise ImproperlyConfigured("STRIPE_SECRET_KEY: the sandbox gateway needs DEBUG=1")
+    if env.ENVIRON.get("FAILPOINTS"):
+        raise ImproperlyConfigured("FAILPOINTS: dying on purpose needs DEBUG=1")
     if urlsplit(STRIPE_API_HOST).hostname in ("localhost", "127.0.0.1", "::1"):
         raise ImproperlyConfigured("STRIPE_API_HOST: a gateway on this machine needs DEBUG=1")
     if not STRIPE_PUBLIC_KEY.startswith("pk_"):

@@ -39,6 +39,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from apps.notifications.models import Notification
+from storefront import failpoints
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ WRITE_DOWN_EVERY = timedelta(seconds=1)
 BACKOFF_BASE = timedelta(minutes=1)
 BACKOFF_CAP = timedelta(hours=4)
 OUTAGE_PAUSE = timedelta(minutes=1)
+failpoints.declare("mail", "before_send", "after_send", "after_commit")
 
 _CLAIM = """
     UPDATE notifications_notification
@@ -163,12 +165,14 @@ def _send(batch: Sequence[_Claimed]) -> int:
                 _give_back(todo, error=_described(error), wait=_jittered(OUTAGE_PAUSE))
                 raise _NoMailServer from error
             claimed = todo.pop(0)
+            failpoints.reach("mail", "before_send")
             try:
                 _mail(claimed, server)
             except Exception as error:
                 _failed(claimed, error)
                 server = _another_connection(server)
             else:
+                failpoints.reach("mail", "after_send")
                 went.append(claimed.id)
                 not_written.append(claimed.id)
     finally:
@@ -214,6 +218,7 @@ def _mark_sent(ids: list[int]) -> None:
         Notification.objects.filter(pk__in=ids).exclude(state=Notification.State.SENT).update(
             state=Notification.State.SENT, sent_at=Now(), last_error=""
         )
+        failpoints.reach("mail", "after_commit")
 
 
 def _give_back(claimed: Sequence[_Claimed], *, error: str, wait: timedelta) -> None:

@@ -45,11 +45,12 @@ from apps.promos import pricing, redeem
 from apps.promos.errors import PromoExhausted
 from apps.promos.models import Promo
 from apps.promos.redeem import RedeemRequest
-from storefront import bells
+from storefront import bells, failpoints
 from storefront.connections import drop_dead_connections
 
 logger = logging.getLogger(__name__)
 
+failpoints.declare("intake", "before_commit", "after_commit")
 # Refusals because something is gone: perhaps into this shopper's own order.
 SCARCE = (OutOfStock, PromoExhausted, NotQuotable)
 
@@ -84,6 +85,7 @@ def _commit_together(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accept
         with transaction.atomic():
             outcomes = _accept(batch, gauge)
             written = True
+            failpoints.reach("intake", "before_commit")
     except (DatabaseError, InterfaceError) as error:
         if not _is_lost(line):
             raise
@@ -91,6 +93,7 @@ def _commit_together(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accept
         connection.close()
         # Lost in the COMMIT itself, nobody knows; lost before it, nothing was written.
         raise _DatabaseGone(OutcomeUnknown() if written else Overloaded(retry_after=2)) from error
+    failpoints.reach("intake", "after_commit")
     return outcomes
 
 

@@ -171,6 +171,9 @@ class Saga(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.FORWARD)
     step = models.CharField(max_length=32)
     attempts = models.PositiveSmallIntegerField(default=0)
+    silent_claims = models.PositiveSmallIntegerField(
+        db_default=0, help_text="claims in a row after which nothing was heard: its worker died"
+    )
     epoch = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

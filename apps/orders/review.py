@@ -66,6 +66,11 @@ def _decide(saga: Saga, decision: str, actor: str, reason: str, **changes: objec
     ReviewDecision.objects.create(saga=saga, decision=decision, actor=actor, reason=reason[:255])
     # A new epoch: a worker that still believes in the old one writes nothing.
     Saga.objects.filter(pk=saga.pk).update(
-        epoch=F("epoch") + 1, lease_until=None, review_reason="", updated_at=Now(), **changes
+        epoch=F("epoch") + 1,
+        lease_until=None,
+        silent_claims=0,
+        review_reason="",
+        updated_at=Now(),
+        **changes,
     )
     transaction.on_commit(lambda: bells.ring("orders.advance_sagas"))

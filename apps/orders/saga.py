@@ -11,8 +11,8 @@ One round, `advance()`:
 
 Dying anywhere leaves the row due again when the lease ends. A zombie that wakes up after its lease
 finds a higher epoch and writes nothing. Attempts are counted at the claim, in the database, so
-that an order which kills its worker is counted too; such suspects are then claimed one at a time,
-one a round, and after MAX_ATTEMPTS a person looks.
+that an order which kills its worker is counted too. Suspects (two claims in a row that ended
+without a word) are claimed one at a time, one a round; after MAX_ATTEMPTS a person looks.
 """
 
 import logging
@@ -29,6 +29,7 @@ from django.db import connection, transaction
 from apps.orders import endings, moves
 from apps.orders.checkout import (
     BY_NAME,
+    CHECKOUT,
     Outcomes,
     Step,
     Work,
@@ -43,6 +44,7 @@ from apps.orders.moves import Move
 from apps.orders.outcomes import Done, Outcome, Refused, Retry, Wait
 from apps.payments import charging
 from apps.payments.charging import Answer, Question
+from storefront import failpoints
 
 logger = logging.getLogger(__name__)
 
@@ -53,17 +55,18 @@ PATIENCE = timedelta(hours=6)  # past the deadline; then an outage is a person's
 BACKOFF_FIRST = 1.0  # seconds
 BACKOFF_CAP = 60.0
 OUTAGE_COUNTS = 7  # attempts an outage alone adds up to: as many as backing off to the cap takes
-SUSPECT_AFTER = 2  # claims that ended without a word
+SUSPECT_AFTER = 2  # claims in a row that ended without a word
 
 CLAIM = """
     WITH due AS (
         SELECT order_id FROM orders_saga
         WHERE state IN ('forward', 'undoing') AND due_at <= now()
-          AND (lease_until IS NOT NULL AND attempts >= %(suspect)s) = %(suspects)s
+          AND (silent_claims >= %(suspect)s) = %(suspects)s
         ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     UPDATE orders_saga s
-    SET epoch = s.epoch + 1, attempts = s.attempts + 1, updated_at = now(),
+    SET epoch = s.epoch + 1, attempts = s.attempts + 1,
+        silent_claims = s.silent_claims + 1, updated_at = now(),
         lease_until = now() + %(lease)s, due_at = now() + %(lease)s
     FROM due WHERE s.order_id = due.order_id
     RETURNING s.order_id, s.epoch, s.attempts, s.step, s.state,
@@ -91,7 +94,7 @@ STILL_OURS = """
 """
 ADVANCE = """
     UPDATE orders_saga s
-    SET state = n.state, step = n.step, attempts = n.attempts,
+    SET state = n.state, step = n.step, attempts = n.attempts, silent_claims = 0,
         lease_until = CASE WHEN n.goes_on THEN clock_timestamp() + %(lease)s END,
         due_at = CASE WHEN n.goes_on THEN clock_timestamp() + %(lease)s
                       WHEN n.at_deadline THEN s.deadline_at
@@ -164,6 +167,20 @@ class Turn:
         )
 
 
+def _declare_failpoints() -> None:
+    """Where a worker may be killed: from the table, so that a new step is covered at once."""
+    failpoints.declare("saga.claim", "after_commit")
+    for step in CHECKOUT:
+        for way, write, ask in (("do", step.do, step.ask), ("undo", step.undo, step.undo_ask)):
+            around_the_call = ("before_ask", "after_ask") if ask is not None else ()
+            if write is not None:
+                points = (*around_the_call, "before_commit", "after_commit")
+                failpoints.declare(f"saga.{step.name}.{way}", *points)
+
+
+_declare_failpoints()
+
+
 def advance(*, limit: int = BATCH) -> int:
     """One round over the sagas that are due; how many were claimed.
 
@@ -193,7 +210,10 @@ def claim(*, limit: int = BATCH, suspects: bool = False) -> list[Work]:
             },
         )
         names = [column.name for column in cursor.description]
-        return [Work(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+        works = [Work(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    if works:
+        failpoints.reach("saga", "claim", "after_commit")
+    return works
 
 
 def run(works: list[Work]) -> None:
@@ -204,10 +224,13 @@ def run(works: list[Work]) -> None:
     questions: list[Question] = []
     asked: dict[tuple[str, str], set[UUID]] = {}
     for (state, name), group in groups.items():
+        failpoints.reach("saga", name, direction(state), "before_ask")
         group_questions = _questions(BY_NAME[name], state, group)
         asked[state, name] = {question.payment.pk for question in group_questions}
         questions += group_questions
     answers = charging.ask(questions, heartbeat=lambda: _renew(asking))
+    for state, name in groups:
+        failpoints.reach("saga", name, direction(state), "after_ask")
     for (state, name), group in groups.items():
         ours = [answer for answer in answers if answer.payment_id in asked[state, name]]
         _carry_on(_write_group(BY_NAME[name], state, group, ours))
@@ -221,6 +244,11 @@ def _carry_on(works: list[Work]) -> None:
             for (state, name), group in _by_step(works).items()
             for going_on in _write_group(BY_NAME[name], state, group, [])
         ]
+
+
+def direction(state: str) -> str:
+    """A saga's state as the log and the failpoints name it."""
+    return "undo" if state == Saga.State.UNDOING else "do"
 
 
 def _by_step(works: list[Work]) -> dict[tuple[str, str], list[Work]]:
@@ -305,6 +333,8 @@ def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> 
         turns += [_turn_back(step, work, work.cancel_reason or "cancelled") for work in off]
         turns += [_to_review(step, work) for work in over]
         _advance(turns)
+        failpoints.reach("saga", step.name, direction(state), "before_commit")
+    failpoints.reach("saga", step.name, direction(state), "after_commit")
     return [turn.next_work() for turn in turns if turn.goes_on]
 
 
@@ -473,7 +503,7 @@ def _advance(turns: list[Turn]) -> None:
             [
                 [turn.work.order_id for turn in turns],
                 [turn.work.step for turn in turns],
-                ["do" if turn.work.state == Saga.State.FORWARD else "undo" for turn in turns],
+                [direction(turn.work.state) for turn in turns],
                 [turn.outcome for turn in turns],
                 [turn.work.attempts for turn in turns],
                 [turn.epoch for turn in turns],

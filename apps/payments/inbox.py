@@ -29,7 +29,7 @@ from apps.payments.gateway import GatewayRefund, Intent, get_gateway
 from apps.payments.ledger import Contradiction, Learnt, learnt_from, settle
 from apps.payments.models import Payment, Refund, WebhookInbox
 from apps.payments.signals import payments_settled
-from storefront import bells
+from storefront import bells, failpoints
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ MAX_ATTEMPTS = 8
 ALONE_AFTER = 2  # tries that ended without a word
 State = WebhookInbox.State
 OPEN = (State.DEAD, State.QUARANTINED)  # for a person
+failpoints.declare("inbox.store", "before_commit", "after_commit")
+failpoints.declare("inbox.settle", "before_commit", "after_commit")
+failpoints.declare("inbox.mark", "before_commit", "after_commit")
 
 STORE = """
     INSERT INTO payments_webhookinbox
@@ -97,6 +100,7 @@ class Verdict:
 def store(event: Mapping[str, Any], *, body: bytes, quarantine: str = "") -> bool:
     """Keep a verified event; False when it is known. Rings the worker. Raises Garbled."""
     state = State.QUARANTINED if quarantine else State.RECEIVED
+    failpoints.reach("inbox", "store", "before_commit")
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -106,6 +110,7 @@ def store(event: Mapping[str, Any], *, body: bytes, quarantine: str = "") -> boo
             new = cursor.rowcount == 1
     except (DataError, UnicodeError) as error:  # also a lone surrogate in the id
         raise Garbled(str(error)) from error
+    failpoints.reach("inbox", "store", "after_commit")
     if new and not quarantine:
         bells.ring("payments.apply_webhooks")
     return new
@@ -149,6 +154,8 @@ def _apply_claimed(events: list[Event]) -> None:
         order_ids = {v.order_id for v in verdicts.values() if v.order_id is not None}
         payments_settled.send(sender=WebhookInbox, order_ids=order_ids)
         _mark(verdicts)
+        failpoints.reach("inbox", "mark", "before_commit")
+    failpoints.reach("inbox", "mark", "after_commit")
 
 
 def _apply_alone(event: Event) -> dict[str, Verdict]:
@@ -186,6 +193,8 @@ def _apply(events: list[Event]) -> dict[str, Verdict]:
         settle(facts, also={refund.payment_id for refund in ours.values()})
         for event_id, refund in sent.items():
             verdicts[event_id] = _apply_refund(refund, ours.get(_refund_id(refund)))
+        failpoints.reach("inbox", "settle", "before_commit")
+    failpoints.reach("inbox", "settle", "after_commit")
     return verdicts
 
 

@@ -26,7 +26,7 @@ from apps.payments.gateway import (
     get_gateway,
 )
 from apps.payments.models import GatewayCall, Payment, Refund
-from storefront import bells
+from storefront import bells, failpoints
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ MAX_ATTEMPTS = 20  # that ended without a word; an outage is not counted
 KEY_TRUSTED_FOR = timedelta(hours=20)
 CANCELLATION = "cancellation"  # purpose of the refunds that the saga sends
 UNDER_WAY = ("pending", "requires_action")
+failpoints.declare("refund", "before_ask", "after_ask", "before_commit", "after_commit")
 OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
 
 
@@ -180,6 +181,7 @@ def send_due(limit: int = 50) -> int:
 def _send(refund: Refund) -> None:
     payment = refund.payment
     outcome, detail, sent = "answered", "", None
+    failpoints.reach("refund", "before_ask")
     try:
         sent = ask(get_gateway(), refund, payment)
         detail = sent.transient or (sent.refund.status if sent.refund else "")
@@ -187,6 +189,7 @@ def _send(refund: Refund) -> None:
         outcome, detail = "retry", f"{type(trouble).__name__}: {trouble}"
     except GatewayRefused as no:
         outcome, detail = "refused", str(no)
+    failpoints.reach("refund", "after_ask")
     open_refund = Refund.objects.filter(pk=refund.pk, status=Refund.Status.REQUESTED)
     with transaction.atomic():
         if sent is not None and sent.refund is not None:
@@ -203,3 +206,5 @@ def _send(refund: Refund) -> None:
             outcome=outcome,
             detail=detail[:255],
         )
+        failpoints.reach("refund", "before_commit")
+    failpoints.reach("refund", "after_commit")
