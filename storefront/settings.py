@@ -144,6 +144,7 @@ INSTALLED_APPS = [
     "apps.customers",
     "apps.catalog",
     "apps.inventory",
+    "apps.sales",
     "apps.cart",
     "apps.promos",
     "apps.taxes",
@@ -257,6 +258,7 @@ DJANGO_REDIS_IGNORE_EXCEPTIONS = True
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 CARTS_REDIS_URL = redis_db(3)
 RATE_LIMITS_REDIS_URL = redis_db(4)
+SALES_REDIS_URL = redis_db(5)
 RATE_LIMITS = read("RATE_LIMITS", a_switch, True)
 
 CHANNEL_LAYERS = {

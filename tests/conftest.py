@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
+from apps.sales import on_sale
 from storefront import embedded
 from tests.emptying import empty_tables
 from tests.library_tables import template_database
@@ -61,8 +62,9 @@ def redis_of_tests(embedded_services: None) -> Iterator["redis.Redis"]:
 
 @pytest.fixture(autouse=True)
 def empty_redis(redis_of_tests: "redis.Redis") -> None:
-    """No cart, cached page, rate limit or task of an earlier test."""
+    """No cart, cached page, rate limit, task or flash sale of an earlier test."""
     redis_of_tests.flushall()
+    on_sale.assume_none(seconds=3600)
 
 
 @pytest.fixture(scope="session")

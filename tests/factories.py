@@ -41,6 +41,8 @@ from apps.orders.models import (
 )
 from apps.payments.models import GatewayCall, Payment, Refund, WebhookInbox
 from apps.promos.models import Promo, Redemption
+from apps.sales import on_sale
+from apps.sales.models import FlashSale
 from apps.shipping.models import Method, Rate, Shipment, Zone
 from apps.taxes.models import TaxRate
 
@@ -601,3 +603,18 @@ def ship_everywhere(*, price: int = 599, code: str = "standard", **fields: Any) 
 
 def a_sales_tax(*, rate_bp: int = 825, country: str = "US", region: str = "") -> TaxRate:
     return TaxRateFactory(country=country, region=region, rate_bp=rate_bp)
+
+
+def a_flash_sale(*variants: Variant, **fields: Any) -> FlashSale:
+    """A sale of `variants` that runs for another hour, with a stock gate and no waiting room."""
+    now = timezone.now()
+    times = {
+        "doors_at": now - timedelta(minutes=10),
+        "starts_at": now - timedelta(minutes=1),
+        "ends_at": now + timedelta(hours=1),
+    }
+    slug = f"winter-sale-{uuid.uuid4().hex[:8]}"
+    sale = FlashSale.objects.create(**{"name": "Winter Sale", "slug": slug} | times | fields)
+    sale.variants.set(variants)
+    on_sale.forget()
+    return sale

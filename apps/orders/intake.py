@@ -2,8 +2,9 @@
 
     place_order(request) -> Accepted, or raises why not (errors.py)
 
-Request threads queue up; one thread per process commits what has gathered while the commit before
-was under way (what one commit does: acceptance.py). Nobody calls a gateway in here.
+In a flash sale the stock gate stands in front: who comes too late is not even queued. The others
+queue up, and one thread per process commits what has gathered while the commit before was under
+way (what one commit does: acceptance.py). Nobody calls a gateway in here.
 
 The queue is bounded, and so is the wait: who cannot be queued, or is not reached in time, hears
 `Overloaded` and nothing was written. Who is being committed when her time is up hears
@@ -21,10 +22,12 @@ from django.conf import settings
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from apps.inventory.allocation import Shortage
 from apps.orders.acceptance import commit
-from apps.orders.errors import IdempotencyInFlight, Overloaded
+from apps.orders.errors import IdempotencyInFlight, NotAccepted, OutOfStock, Overloaded
 from apps.orders.pending import Accepted, CheckoutRequest, Pending, Stage
 from apps.orders.queue_depth import QueueGauge
+from apps.sales import gate
 
 __all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order"]
 
@@ -39,7 +42,21 @@ def place_order(request: CheckoutRequest) -> Accepted:
     Raises a NotAccepted of errors.py when no order was made, OutcomeUnknown when the database
     went away in the very moment of committing (the same key, again, tells).
     """
-    return _intake.submit(Pending(request=request, order_id=uuid7()))
+    passage = gate.take(request.scope, request.key, request.lines)
+    if isinstance(passage, Shortage):
+        raise OutOfStock(passage.lines)
+    try:
+        return _intake.submit(Pending(request=request, order_id=uuid7()))
+    except IdempotencyInFlight:
+        raise  # its fate is open: the units stay taken
+    except OutOfStock:
+        if passage is not None:
+            gate.was_sold_out(passage)
+        raise
+    except NotAccepted:
+        if passage is not None:
+            gate.give_back(passage)
+        raise
 
 
 def drain(timeout: float = 10.0) -> None:

@@ -23,6 +23,7 @@ ROOMS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ("Products", "coffee", "catalog.product"),
         ("Categories", "account_tree", "catalog.category"),
         ("Promo codes", "sell", "promos.promo"),
+        ("Flash sales", "bolt", "sales.flashsale"),
     )),
     ("Stock", (
         ("Stock", "inventory_2", "inventory.stockitem"),

@@ -1,0 +1,106 @@
+"""Flash sales in the back office: which SKUs, when, and what stands in front of the checkout."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from apps.catalog.models import Variant
+from apps.sales import on_sale
+from apps.sales.models import FlashSale
+from storefront.backoffice.looks import label
+
+
+class FlashSaleForm(forms.ModelForm):
+    """A sale whose moments follow each other, and whose SKUs are written one to a line."""
+
+    skus = forms.CharField(
+        label="SKUs",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
+        help_text="One to a line.",
+    )
+
+    class Meta:
+        model = FlashSale
+        fields = (
+            "name", "slug", "active", "skus", "doors_at", "starts_at", "ends_at",
+            "stock_gate", "waiting_room", "admit_per_second",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None and "skus" in self.fields:
+            self.initial["skus"] = "\n".join(skus_of(self.instance))
+
+    def clean_skus(self) -> list[Variant]:
+        wanted = dict.fromkeys(filter(None, map(str.strip, self.cleaned_data["skus"].splitlines())))
+        found = {variant.sku: variant for variant in Variant.objects.filter(sku__in=wanted)}
+        unknown = [sku for sku in wanted if sku not in found]
+        if unknown:
+            more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+            raise forms.ValidationError(f"Not sold here: {', '.join(unknown[:5])}{more}.")
+        return [found[sku] for sku in wanted]
+
+    def clean(self) -> Any:
+        cleaned = super().clean() or self.cleaned_data
+        doors, starts, ends = (cleaned.get(n) for n in ("doors_at", "starts_at", "ends_at"))
+        if doors and starts and doors > starts:
+            self.add_error("doors_at", "The doors open after the sale has started.")
+        if starts and ends and ends <= starts:
+            self.add_error("ends_at", "It ends before it starts.")
+        return cleaned
+
+
+def skus_of(sale: FlashSale) -> list[str]:
+    return list(sale.variants.order_by("sku").values_list("sku", flat=True))
+
+
+def state(sale: FlashSale) -> str:
+    """`off`, `coming`, `doors open`, `on` or `over`."""
+    now = timezone.now()
+    if not sale.active:
+        return "off"
+    if now >= sale.ends_at:
+        return "over"
+    if now >= sale.starts_at:
+        return "on"
+    return "doors open" if now >= sale.doors_at else "coming"
+
+
+@admin.register(FlashSale)
+class FlashSaleAdmin(ModelAdmin):
+    form = FlashSaleForm
+    fields = FlashSaleForm.Meta.fields
+    list_display = (
+        "name", "state_label", "sku_count", "starts_at", "ends_at", "stock_gate", "waiting_room",
+    )  # fmt: skip
+    search_fields = ("name", "slug", "variants__sku")
+    prepopulated_fields = {"slug": ("name",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).annotate(sku_count=Count("variants"))
+
+    @display(description="State")
+    def state_label(self, sale: FlashSale) -> SafeString:
+        return label(state(sale))
+
+    @display(description="SKUs")
+    def sku_count(self, sale: Any) -> int:
+        return int(sale.sku_count)
+
+    @display(description="SKUs")
+    def skus(self, sale: FlashSale) -> str:
+        """For who may only look; who may change has the form's field of that name."""
+        return ", ".join(skus_of(sale)) or "none"
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.instance.variants.set(form.cleaned_data["skus"])
+        on_sale.forget()

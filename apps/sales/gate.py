@@ -1,0 +1,168 @@
+"""The stock gate: who comes too late hears "sold out" from Redis and never reaches PostgreSQL.
+
+    passage = gate.take(scope, key, lines)      a Passage, a Shortage, or None: no gate here
+    gate.give_back(passage)                     no order came of it: the units are free again
+    gate.was_sold_out(passage)                  PostgreSQL had fewer: the count was too high
+
+A filter, never the truth. It lets through at most about what is left, and PostgreSQL decides among
+those; it turns away only who asks for more than Redis counts. The count may be wrong in both
+directions, and each is harmless:
+
+- too high (an order outside the gate, a rebuild during a burst): PostgreSQL says no;
+- too low (a process died between take and give_back, a cancelled order's units came back): rebuilt
+  from PostgreSQL every `REBUILD_EVERY` seconds, by whichever process asks first.
+
+Lost counts (FLUSHALL, a restart) let everybody through until they are rebuilt. While Redis is away
+everybody goes through, to PostgreSQL.
+
+A key that has taken units once passes again without taking more: its answer may have been lost, and
+the intake replays it. All SKUs of a checkout are taken in one call, or none.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from apps.inventory.allocation import Shortage, ShortLine
+from apps.inventory.stock import availability
+from apps.sales import on_sale
+from storefront.quick_redis import Away, QuickRedis
+
+logger = logging.getLogger(__name__)
+
+REBUILD_EVERY = timedelta(seconds=1)
+COUNT_TIME = timedelta(seconds=30)  # a count that nobody rebuilds is not believed for longer
+PASSAGE_TIME = timedelta(hours=24)  # as long as a client may reasonably retry a key
+
+# KEYS: the passage, then a count for each SKU. ARGV: how long a passage is kept, then quantities.
+TAKE = """
+    if redis.call('EXISTS', KEYS[1]) == 1 then return {'again'} end
+    local left, short = {}, false
+    for i = 2, #KEYS do
+        local count = redis.call('GET', KEYS[i])
+        if not count then return {'unknown'} end
+        left[i - 1] = tonumber(count)
+        if left[i - 1] < tonumber(ARGV[i]) then short = true end
+    end
+    if short then
+        local answer = {'short'}
+        for i = 1, #left do answer[i + 1] = left[i] end
+        return answer
+    end
+    for i = 2, #KEYS do redis.call('DECRBY', KEYS[i], ARGV[i]) end
+    redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+    return {'taken'}
+"""
+# Only who still has the passage gives back, and only once. INCRBY keeps a count's time to live.
+GIVE_BACK = """
+    if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+    for i = 2, #KEYS do
+        if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('INCRBY', KEYS[i], ARGV[i - 1]) end
+    end
+    return 1
+"""
+
+_redis = QuickRedis("stock gate", lambda: settings.SALES_REDIS_URL)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Leave to ask PostgreSQL. `takes` is false for a key that had passed before."""
+
+    name: str
+    lines: tuple[tuple[str, int], ...]
+    takes: bool
+
+
+def take(scope: str, key: str, lines: Sequence[tuple[str, int]]) -> Passage | Shortage | None:
+    """Take units of the gated SKUs among `lines` ((sku, quantity)) for one checkout.
+
+    None: no SKU of it is gated, or the gate cannot tell; go on without it.
+    """
+    gated = _gated(lines)
+    if not gated:
+        return None
+    name = f"gate:passage:{scope}:{key}"
+    _rebuild_when_due()
+    try:
+        answer, *left = _redis.run(
+            TAKE,
+            [name, *(_count(sku) for sku, _ in gated)],
+            [_ms(PASSAGE_TIME), *(quantity for _, quantity in gated)],
+        )
+    except Away:
+        return None
+    if answer == "short":
+        return Shortage(
+            tuple(
+                ShortLine(sku, max(0, int(units)))
+                for (sku, quantity), units in zip(gated, left, strict=True)
+                if int(units) < quantity
+            )
+        )
+    return None if answer == "unknown" else Passage(name, gated, takes=answer == "taken")
+
+
+def give_back(passage: Passage) -> None:
+    """No order came of it. Harmless when it runs twice, or never."""
+    _end(passage, [quantity for _, quantity in passage.lines])
+
+
+def was_sold_out(passage: Passage) -> None:
+    """PostgreSQL had less than was counted: what was taken stays off the count.
+
+    Given back, it would let the next one through to the same answer.
+    """
+    _end(passage, [0 for _ in passage.lines])
+
+
+def _end(passage: Passage, quantities: list[int]) -> None:
+    if not passage.takes:
+        return
+    keys = [passage.name, *(_count(sku) for sku, _ in passage.lines)]
+    try:
+        _redis.run(GIVE_BACK, keys, quantities)
+    except Away:
+        logger.info("the gate's count is rebuilt without %s", passage.name)
+
+
+def rebuild(skus: Iterable[str]) -> None:
+    """Count again what PostgreSQL has for sale. Raises Away."""
+    counts = availability(skus)
+
+    def write(client):  # type: ignore[no-untyped-def]
+        with client.pipeline(transaction=False) as pipe:
+            for sku, units in counts.items():
+                pipe.set(_count(sku), units, px=COUNT_TIME)
+            pipe.execute()
+
+    _redis.ask(write)
+
+
+def _rebuild_when_due() -> None:
+    """By whichever process asks first; the others go by the count that is there."""
+    try:
+        mine = _redis.ask(lambda client: client.set("gate:rebuild", 1, nx=True, px=REBUILD_EVERY))
+        if mine:
+            rebuild([sku for sku, sale in on_sale.by_sku().items() if sale.stock_gate])
+    except Away:
+        pass
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("the gate's counts are as they were: %s", type(error).__name__)
+
+
+def _gated(lines: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    sales = on_sale.of(sku for sku, _ in lines)
+    return tuple((sku, units) for sku, units in lines if sku in sales and sales[sku].stock_gate)
+
+
+def _count(sku: str) -> str:
+    return f"gate:left:{sku}"
+
+
+def _ms(time: timedelta) -> int:
+    return int(time.total_seconds() * 1000)
