@@ -2,9 +2,10 @@
 
     place_order(request) -> Accepted, or raises why not (errors.py)
 
-In a flash sale the stock gate stands in front: who comes too late is not even queued. The others
-queue up, and one thread per process commits what has gathered while the commit before was under
-way (what one commit does: acceptance.py). Nobody calls a gateway in here.
+In a flash sale the waiting room and the stock gate stand in front: whose turn it is not, and who
+comes too late, is not even queued. The others queue up, and one thread per process commits what
+has gathered while the commit before was under way (what one commit does: acceptance.py). Nobody
+calls a gateway in here.
 
 The queue is bounded, and so is the wait: who cannot be queued, or is not reached in time, hears
 `Overloaded` and nothing was written. Who is being committed when her time is up hears
@@ -27,7 +28,7 @@ from apps.orders.acceptance import commit
 from apps.orders.errors import IdempotencyInFlight, NotAccepted, OutOfStock, Overloaded
 from apps.orders.pending import Accepted, CheckoutRequest, Pending, Stage
 from apps.orders.queue_depth import QueueGauge
-from apps.sales import gate
+from apps.sales import gate, waiting_room
 
 __all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order"]
 
@@ -39,9 +40,12 @@ IDLE = 1.0  # seconds between two looks for the end
 def place_order(request: CheckoutRequest) -> Accepted:
     """Queue for the next commit and wait for it.
 
-    Raises a NotAccepted of errors.py when no order was made, OutcomeUnknown when the database
-    went away in the very moment of committing (the same key, again, tells).
+    Raises a NotAccepted of errors.py when no order was made, waiting_room.NotYourTurn when a flash
+    sale has a queue before it, OutcomeUnknown when the database went away in the very moment of
+    committing (the same key, again, tells).
     """
+    skus = [sku for sku, _ in request.lines]
+    waiting_room.require(skus, request.ticket, f"{request.scope}:{request.key}")
     passage = gate.take(request.scope, request.key, request.lines)
     if isinstance(passage, Shortage):
         raise OutOfStock(passage.lines)
