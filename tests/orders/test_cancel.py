@@ -229,39 +229,6 @@ def test_page_offers_it_only_before_shipment(shop: Shop, status: str) -> None:
 
 
 @pytest.mark.race
-def test_carrier_and_cancellation_at_once_exactly_one_wins(shop: Shop) -> None:
-    order_ids = [shop.place() for _ in range(8)]
-    shop.run()
-    shipped = cancelled = 0
-    for order_id in order_ids:
-
-        def either(number: int, order_id=order_id) -> str:
-            if number:
-                request_cancellation(order_id)
-                return "cancelled"
-            fulfil.hand_to_carrier(order_id, actor="clerk")
-            return "shipped"
-
-        answers = at_once(2, either)
-        won = [answer for answer in answers if isinstance(answer, str)]
-        lost = [answer for answer in answers if not isinstance(answer, str)]
-        assert (len(won), len(lost)) == (1, 1), answers
-        assert isinstance(lost[0], NotReady if won == ["cancelled"] else NotCancellable)
-        shop.run()
-        shipped += won == ["shipped"]
-        cancelled += won == ["cancelled"]
-        assert shop.order(order_id).status == ("SHIPPED" if won == ["shipped"] else "CANCELLED")
-        charged = 0 if won == ["cancelled"] else 2548
-        assert (
-            shop.payment(order_id).captured_amount - shop.payment(order_id).refunded_amount
-            == charged
-        )
-    assert shop.stock() == (10 - shipped, 0)
-    assert shipped + cancelled == 8
-    shop.assert_audit_clean()
-
-
-@pytest.mark.race
 def test_ten_cancellations_at_once_refund_once(shop: Shop) -> None:
     order_id = shop.place_confirmed()
 
