@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import bodies, documents
-from apps.api.endpoint import CART_TOKEN, Endpoint, sent, token_in
+from apps.api.endpoint import CART_TOKEN, WAITING_TICKET, Endpoint, sent, token_in
 from apps.api.shapes import Errors, refuse, refuse_if_any
 from apps.cart import carts
 from apps.orders import intake
@@ -124,6 +124,7 @@ def checkout_request(
         billing_address=body["billing_address"],
         expected_total=body["expected_total"],
         base_url=f"{request.scheme}://{request.get_host()}",
+        tickets=tuple((token_in(request, WAITING_TICKET) or "").replace(" ", "").split(",")),
     )
 
 

@@ -108,6 +108,19 @@ class Place(s.Serializer):
     estimated_wait_seconds = s.IntegerField()
 
 
+class SaleName(s.Serializer):
+    slug = s.CharField()
+    name = s.CharField()
+
+
+class WaitingPlace(s.Serializer):
+    sale = SaleName()
+    ticket = s.CharField(help_text="for X-Waiting-Ticket")
+    admitted = s.BooleanField(help_text="true: place the order with this ticket, for ten minutes")
+    position = s.IntegerField(help_text="from 1; 0 when admitted")
+    estimated_wait_seconds = s.IntegerField()
+
+
 class Accepted(s.Serializer):
     order = AcceptedOrder()
     links = Links()
@@ -341,6 +354,9 @@ CURSOR = query("cursor", "from `next` or `previous`")
 PAGE_SIZE = query("page_size", "1 to 100, usually 24", type=OpenApiTypes.INT)
 CART_TOKEN = header("X-Cart-Token", "a guest's right to the cart")
 ORDER_TOKEN = header("X-Order-Token", "a guest's right to the order")
+WAITING_TICKET = header(
+    "X-Waiting-Ticket", "the ticket of a flash sale's waiting room; several by comma"
+)
 IF_NONE_MATCH = header("If-None-Match", "the ETag of the last answer")
 NOT_FOUND = {404: "`not_found`: none, or not yours"}
 
@@ -450,6 +466,29 @@ _ADDRESS = {
 _ORDER_ID = "0199a3c2-7a10-7c3e-9d51-2f6f3f0c8e11"
 _TOKEN = "3f6c1de0b7a54a0c9a17be22f60d54e1c0a9d7f4"  # noqa: S105  (an example)
 _HOST = "https://shop.example"
+NO_ROOM = {404: "`not_found`: no sale of that name has a queue, or the ticket is not of it"}
+TAKE_TICKET = call(
+    "take_ticket",
+    "Queue up for a flash sale",
+    {201: WaitingPlace},
+    tag="checkout",
+    problems=NO_ROOM,
+    description=(
+        "First come, first served. Keep the ticket, look at your place every `Retry-After` seconds"
+        " (who is not heard of for 45 seconds is passed over, and keeps her place), and order with"
+        " it once `admitted` is true."
+    ),
+)
+LOOK_AT_PLACE = call(
+    "look_at_place",
+    "Where one stands in the queue",
+    {200: WaitingPlace},
+    tag="checkout",
+    problems=NO_ROOM,
+    parameters=(
+        header("X-Waiting-Ticket", "the ticket of this sale's waiting room", required=True),
+    ),
+)
 PLACE_ORDER = call(
     "place_order",
     "Place an order",
@@ -477,11 +516,16 @@ PLACE_ORDER = call(
             " Retry-After"
         ),
         422: "`idempotency_key_reused`: same key, other body",
+        429: (
+            "`rate_limited`; `waiting_room` with `waiting_room{ticket, position,"
+            " estimated_wait_seconds}` while a flash sale has a queue; with Retry-After"
+        ),
         503: "`overloaded`, `outcome_unknown`, with Retry-After",
     },
     parameters=(
         header("Idempotency-Key", "1 to 255 visible ASCII characters of your own", required=True),
         CART_TOKEN,
+        WAITING_TICKET,
     ),
     examples=[
         OpenApiExample(

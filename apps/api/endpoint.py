@@ -18,6 +18,7 @@ from storefront.problems import Problem
 # As META names them: `request.headers` would first make a mapping of all.
 CART_TOKEN = "HTTP_X_CART_TOKEN"  # noqa: S105
 ORDER_TOKEN = "HTTP_X_ORDER_TOKEN"  # noqa: S105
+WAITING_TICKET = "HTTP_X_WAITING_TICKET"
 
 
 class JSONRenderer(BaseRenderer):

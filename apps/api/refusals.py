@@ -22,6 +22,7 @@ from apps.customers.errors import AddressBookFull, AddressInvalid, AddressNotFou
 from apps.orders import errors as orders
 from apps.orders.quote import QuoteProblem
 from apps.promos.errors import PromoError, PromoExhausted
+from apps.sales.waiting_room import NoSuchRoom, NotYourTurn, Place
 from apps.shipping.errors import NotShippable
 from storefront import money
 from storefront.problems import Problem, overloaded
@@ -47,6 +48,18 @@ def as_problem(error: Exception) -> Exception:
             )
         case orders.NotAccepted() | orders.OutcomeUnknown():
             return _not_accepted(error)
+        case NotYourTurn():
+            return Problem(
+                429,
+                "waiting_room",
+                "There is a queue for this. Look at your place with the ticket, then come back.",
+                headers={"Retry-After": str(error.place.look_again_in)},
+                extra={"waiting_room": place_document(error.place)},
+            )
+        case NoSuchRoom():
+            return Problem(
+                404, "not_found", "There is no such waiting room, or not with this ticket."
+            )
         case orders.NotCancellable():
             return Problem(409, "not_cancellable", "This order can no longer be cancelled.")
         case orders.ReturnRefused():
@@ -206,6 +219,17 @@ def _error(field: str, code: str, message: str) -> dict[str, str]:
 
 def _invalid(errors: list[dict[str, str]]) -> Problem:
     return Problem(400, "invalid", "Some fields are not valid.", errors=errors)
+
+
+def place_document(place: Place) -> dict[str, Any]:
+    """A place in a waiting room."""
+    return {
+        "sale": {"slug": place.sale.slug, "name": place.sale.name},
+        "ticket": place.ticket,
+        "admitted": place.admitted,
+        "position": place.position,
+        "estimated_wait_seconds": place.estimated_wait_seconds,
+    }
 
 
 def quote_document(quote: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.api import auth, carts, catalogue, checkouts, me, orders
+from apps.api import auth, carts, catalogue, checkouts, me, orders, waiting_rooms
 from apps.api.nowhere import Nowhere
 
 v1 = [
@@ -24,6 +24,7 @@ v1 = [
     path("orders/<uuid:order_id>/events/", orders.OrderEvents.as_view()),
     path("orders/<uuid:order_id>/cancel/", orders.CancelOrder.as_view()),
     path("orders/<uuid:order_id>/returns/", orders.OrderReturns.as_view()),
+    path("waiting-rooms/<slug:slug>/", waiting_rooms.WaitingRoom.as_view()),
     path("auth/register/", auth.Register.as_view()),
     path("auth/token/", auth.Token.as_view()),
     path("auth/token/refresh/", auth.TokenRefresh.as_view()),

@@ -45,7 +45,7 @@ def place_order(request: CheckoutRequest) -> Accepted:
     committing (the same key, again, tells).
     """
     skus = [sku for sku, _ in request.lines]
-    waiting_room.require(skus, request.ticket, f"{request.scope}:{request.key}")
+    waiting_room.require(skus, request.tickets, f"{request.scope}:{request.key}")
     passage = gate.take(request.scope, request.key, request.lines)
     if isinstance(passage, Shortage):
         raise OutOfStock(passage.lines)

@@ -14,8 +14,8 @@ class CheckoutRequest:
     """A checkout as a face understood it.
 
     `scope` is `user:<id>` or `guest`; `fingerprint` is the SHA-256 of the whole body, 32 bytes.
-    `expected_total` is (minor units, currency) as the client believes it, or None. `ticket` is of
-    a flash sale's waiting room.
+    `expected_total` is (minor units, currency) as the client believes it, or None. `tickets` are
+    of flash sales' waiting rooms.
     """
 
     scope: str
@@ -32,7 +32,7 @@ class CheckoutRequest:
     billing_address: dict[str, Any] | None = None
     expected_total: tuple[int, str] | None = None
     base_url: str = ""
-    ticket: str = ""
+    tickets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     place = waiting_room.enter(sale)                 take a ticket, behind everybody who is there
     place = waiting_room.look(sale, ticket)          where one stands now; says "still here" as well
-    waiting_room.require(skus, ticket, key)          at the checkout; raises NotYourTurn
+    waiting_room.require(skus, tickets, key)         at the checkout; raises NotYourTurn
 
 Who stands where is when she came, and the ticket says it: a signed moment by Redis's clock. A
 reload, another device or an emptied Redis changes nothing about it. Nobody can jump: an earlier
@@ -19,7 +19,7 @@ cannot serve before anything is written.
 
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -154,32 +154,56 @@ def look(sale: Sale, ticket: str) -> Place:
     return _stand(sale, *held) if held else enter(sale)
 
 
-def require(skus: Iterable[str], ticket: str, key: str) -> None:
+def is_ticket_of(sale: Sale, ticket: str) -> bool:
+    """Whether we wrote `ticket`, and for this sale."""
+    return _read(sale, ticket) is not None
+
+
+def closed(skus: Iterable[str], tickets: Sequence[str]) -> Sale | None:
+    """The first sale among `skus` whose room one has to pass yet; None: on to the checkout."""
+    for sale in _rooms(skus):
+        ticket = _of_sale(sale, tickets)
+        if ticket is None or not look(sale, ticket).admitted:
+            return sale
+    return None
+
+
+def require(skus: Iterable[str], tickets: Sequence[str], key: str) -> None:
     """Let the checkout `key` go on when no SKU of it has a waiting room, or it has been passed.
 
     Raises NotYourTurn with the place of the first sale that makes it wait.
     """
-    rooms = {sale.id: sale for sale in on_sale.of(skus).values() if sale.waiting_room}
-    for sale in rooms.values():
+    for sale in _rooms(skus):
         try:
-            _require(sale, ticket, key)
+            _require(sale, _of_sale(sale, tickets), key)
         except Away:
             return
 
 
-def _require(sale: Sale, ticket: str, key: str) -> None:
-    held = _read(sale, ticket)
-    verdict = _spend(sale, held[0], key) if held else "wait"
+def _require(sale: Sale, ticket: str | None, key: str) -> None:
+    verdict = _spend(sale, ticket, key) if ticket else "wait"
     if verdict == "go":
         return
-    place = look(sale, ticket) if verdict == "wait" else enter(sale)
+    place = look(sale, ticket) if ticket and verdict == "wait" else enter(sale)
     # That very look may have let her on: at a quiet hour nobody has to ask twice.
-    admitted = _read(sale, place.ticket) if place.admitted else None
-    if admitted is None or _spend(sale, admitted[0], key) != "go":
+    if not place.admitted or _spend(sale, place.ticket, key) != "go":
         raise NotYourTurn(place)
 
 
-def _spend(sale: Sale, ticket_id: str, key: str) -> str:
+def _rooms(skus: Iterable[str]) -> list[Sale]:
+    sales = {sale.id: sale for sale in on_sale.of(skus).values() if sale.waiting_room}
+    return list(sales.values())
+
+
+def _of_sale(sale: Sale, tickets: Sequence[str]) -> str | None:
+    return next((ticket for ticket in tickets if is_ticket_of(sale, ticket)), None)
+
+
+def _spend(sale: Sale, ticket: str, key: str) -> str:
+    held = _read(sale, ticket)
+    if held is None:
+        raise ValueError("not a ticket of this sale")
+    ticket_id, _ = held
     keys = [f"room:{sale.id}:admitted", f"room:{sale.id}:orders:{ticket_id}"]
     kept = round(KEPT_FOR.total_seconds() * 1000)
     return str(_redis.run(SPEND, keys, [ticket_id, key, ORDERS_PER_TICKET, kept]))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.shop.views import account, cart, catalogue, checkout, orders
+from apps.shop.views import account, cart, catalogue, checkout, orders, waiting_room
 
 app_name = "shop"
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("cart/lines/<path:sku>/", cart.line, name="cart-line"),
     path("cart/promo/", cart.promo, name="cart-promo"),
     path("checkout/", checkout.checkout, name="checkout"),
+    path("queue/<slug:slug>/", waiting_room.waiting_room, name="waiting-room"),
+    path("queue/<slug:slug>/place/", waiting_room.look, name="waiting-room-place"),
     path("orders/<uuid:order_id>/", orders.order, name="order"),
     path("orders/<uuid:order_id>/cancel/", orders.cancel_order, name="order-cancel"),
     path("orders/<uuid:order_id>/again/", orders.order_again, name="order-again"),

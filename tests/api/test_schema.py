@@ -15,7 +15,14 @@ from apps.customers.addresses import FIELDS
 from apps.inventory.models import StockItem
 from apps.orders.models import Order
 from tests.api.conftest import Api
-from tests.factories import ADDRESS, AddressFactory, PromoFactory, a_mug, ship_everywhere
+from tests.factories import (
+    ADDRESS,
+    AddressFactory,
+    PromoFactory,
+    a_flash_sale,
+    a_mug,
+    ship_everywhere,
+)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +183,12 @@ def test_answers_are_what_the_schema_says(schema, shop, alice):
     witness(api.post(f"{path}returns/", returned), "/orders/{order_id}/returns/", "post")
     Order.objects.update(status="DELIVERED")
     witness(api.post(f"{path}returns/", returned), "/orders/{order_id}/returns/", "post")
+
+    a_flash_sale(a_mug(), slug="sale", waiting_room=True)
+    room, template = "/waiting-rooms/sale/", "/waiting-rooms/{slug}/"
+    ticket = witness(api.post(room), template, "post")["ticket"]
+    witness(api.get(room, X_Waiting_Ticket=ticket), template)
+    witness(api.get(room), template)
 
     new = {"email": "carol@example.com", "password": "slow-morning-9"}
     tokens = witness(api.post("/auth/register/", new), "/auth/register/", "post")

@@ -178,7 +178,7 @@ def test_redis_away_lets_everybody_on(monkeypatch: pytest.MonkeyPatch, settings:
     assert waiting_room.enter(sale).admitted
 
     (sku,) = on_sale.by_sku()
-    waiting_room.require([sku], "", "key")
+    waiting_room.require([sku], (), "key")
     monkeypatch.setattr(waiting_room._redis, "_away_until", 0.0)
 
 
@@ -214,7 +214,7 @@ def test_checkout_in_ones_turn_is_accepted_and_its_retry_replayed(
     sale = waiting_room.room(made.slug)
     (alice,) = crowd(sale, 1)
     pass_time(rooms, sale, 1)
-    request = a_checkout((mug, 1), ticket=alice.ticket)
+    request = a_checkout((mug, 1), tickets=(alice.ticket,))
 
     first = place(request)
     rooms.zadd(f"room:{sale.id}:admitted", {alice.ticket.split(".")[1]: 1})  # ten minutes later
@@ -231,10 +231,10 @@ def test_one_ticket_is_worth_five_orders_however_many_hold_it(
     (alice,) = crowd(sale, 1)
     pass_time(rooms, sale, 1)
     for _ in range(5):
-        place(a_checkout((mug, 1), ticket=alice.ticket))
+        place(a_checkout((mug, 1), tickets=(alice.ticket,)))
 
     with pytest.raises(NotYourTurn) as refused:
-        place(a_checkout((mug, 1), ticket=alice.ticket))
+        place(a_checkout((mug, 1), tickets=(alice.ticket,)))
 
     assert refused.value.place.ticket != alice.ticket
 

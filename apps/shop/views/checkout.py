@@ -42,10 +42,13 @@ from apps.orders.models import IdempotencyKey
 from apps.orders.quote import Quote, quote_lines
 from apps.orders.tokens import order_token
 from apps.promos.errors import PromoExhausted
+from apps.sales import waiting_room as rooms
+from apps.sales.waiting_room import NotYourTurn
 from apps.shipping import rates
 from apps.shop import cards, visitors
 from apps.shop.forms import CheckoutForm
 from apps.shop.sandbox_cards import CARDS
+from apps.shop.views import waiting_room
 from apps.shop.views.errors import error_page, too_many
 from storefront import money, rate_limits
 from storefront.card_data import is_card_number
@@ -94,6 +97,12 @@ def checkout(request: HttpRequest) -> HttpResponse:
             cart = visitors.cart_of(request)
             if cart is None or not cart.lines:
                 return redirect("shop:cart")
+            tickets = waiting_room.tickets_of(request)
+            closed = rooms.closed((line.sku for line in cart.lines), tickets)
+            if closed is not None:
+                return redirect(
+                    waiting_room.address_of(closed.slug, onward=reverse("shop:checkout"))
+                )
             return _page(request, cart, CheckoutForm(initial=_beginning(request)), key=str(uuid4()))
         _refuse_card_data(request)
         if request.POST.get("refresh"):
@@ -185,6 +194,7 @@ def _place(request: HttpRequest) -> HttpResponse:
         promo_codes=cart.promo_codes,
         expected_total=_expected_total(request),
         base_url=f"{request.scheme}://{request.get_host()}",
+        tickets=waiting_room.tickets_of(request),
     )
     try:
         accepted = _place_patiently(wish)
@@ -198,6 +208,7 @@ def _place(request: HttpRequest) -> HttpResponse:
         IdempotencyInFlight,
         Overloaded,
         OutcomeUnknown,
+        NotYourTurn,
     ) as refused:
         return _refused(request, cart, form, key, refused)
     visitors.remember_order(
@@ -301,6 +312,18 @@ def _refused(
                 "This form was sent before with other words in it.",
                 "Please look it over and send it once more.",
             )
+        case NotYourTurn():
+            status, retry_after = 429, refused.place.look_again_in
+            queue = waiting_room.address_of(
+                refused.place.sale.slug, onward=reverse("shop:checkout")
+            )
+            notice = Notice(
+                f"There is a queue for {refused.place.sale.name}.",
+                f"You are number {refused.place.position}. Nothing was ordered; wait your turn,"
+                " then place the order again.",
+                link=queue,
+                link_text="Wait in the queue",
+            )
         case Overloaded():
             status, retry_after = 503, refused.retry_after
             notice = Notice(
@@ -316,6 +339,8 @@ def _refused(
     response = _page(request, cart, form, key=key, notice=notice, status=status)
     if retry_after:
         response["Retry-After"] = str(retry_after)
+    if isinstance(refused, NotYourTurn):
+        waiting_room.remember(response, refused.place)
     return response
 
 

@@ -1,0 +1,107 @@
+"""The page where one waits for a flash sale; without JavaScript it reloads itself.
+
+The ticket lives in a cookie of its own, so that a reload, another tab and a visit an hour later
+all stand in the same place.
+"""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from apps.sales import waiting_room as rooms
+from apps.sales.waiting_room import NoSuchRoom, Place
+from apps.shop.views.errors import too_many
+from storefront import rate_limits
+from storefront.rate_limits import LimitReached, client_address
+
+TICKET_MAX = 200
+
+
+def cookie_of(slug: str) -> str:
+    return f"ticket-{slug}"
+
+
+def tickets_of(request: HttpRequest) -> tuple[str, ...]:
+    """Every ticket that the visitor holds; whose they are, their signatures say."""
+    prefix = cookie_of("")
+    found = [value for name, value in request.COOKIES.items() if name.startswith(prefix)]
+    return tuple(value for value in found if len(value) <= TICKET_MAX)
+
+
+@never_cache
+@require_GET
+def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
+    try:
+        sale = rooms.room(slug)
+    except NoSuchRoom:
+        raise Http404 from None
+    ticket = _own_ticket(request, slug)
+    if rooms.is_ticket_of(sale, ticket):
+        place = rooms.look(sale, ticket)
+    else:
+        try:
+            rate_limits.count(rate_limits.TICKETS_OF_ADDRESS, client_address(request.META))
+        except LimitReached as reached:
+            return too_many(request, reached)
+        place = rooms.enter(sale)
+    onward = _onward(request)
+    if place.admitted:
+        return remember(redirect(onward), place)
+    minutes = round(place.estimated_wait_seconds / 60)
+    page = {"place": place, "onward": onward, "minutes": minutes}
+    return remember(render(request, "shop/waiting_room.html", page), place)
+
+
+@never_cache
+@require_GET
+def look(request: HttpRequest, slug: str) -> HttpResponse:
+    """Where the visitor stands, for the page's script; 404: there is nothing to wait for."""
+    try:
+        sale = rooms.room(slug)
+    except NoSuchRoom:
+        raise Http404 from None
+    ticket = _own_ticket(request, slug)
+    if not rooms.is_ticket_of(sale, ticket):
+        raise Http404
+    place = rooms.look(sale, ticket)
+    answer = {
+        "admitted": place.admitted,
+        "position": place.position,
+        "estimated_wait_seconds": place.estimated_wait_seconds,
+        "look_again_in": place.look_again_in,
+    }
+    return remember(JsonResponse(answer), place)
+
+
+def _own_ticket(request: HttpRequest, slug: str) -> str:
+    return request.COOKIES.get(cookie_of(slug), "")[:TICKET_MAX]
+
+
+def remember(response: HttpResponse, place: Place) -> HttpResponse:
+    """Give the visitor her ticket."""
+    response.set_cookie(
+        cookie_of(place.sale.slug),
+        place.ticket,
+        max_age=86_400,
+        httponly=True,
+        secure=not settings.DEVELOPMENT,
+        samesite="Lax",
+    )
+    return response
+
+
+def address_of(slug: str, *, onward: str) -> str:
+    """Where one queues up on the way to `onward`."""
+    return f"{reverse('shop:waiting-room', args=[slug])}?next={onward}"
+
+
+def _onward(request: HttpRequest) -> str:
+    wanted = request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if is_ours and wanted.startswith("/") else reverse("shop:checkout")
