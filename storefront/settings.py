@@ -291,6 +291,7 @@ CELERY_TASK_ROUTES = {
     "orders.sweep": {"queue": "checkout"},
     "orders.expire_holds": {"queue": "checkout"},
     "payments.send_refunds": {"queue": "checkout"},
+    "payments.gateway_recovered": {"queue": "checkout"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
@@ -315,6 +316,10 @@ INTAKE_QUEUE_MAX = 2_000
 INTAKE_WAIT = timedelta(seconds=10)
 HOLD_TIME = timedelta(minutes=15)
 HOLD_TIME_CAP = timedelta(minutes=60)
+if DEVELOPMENT:
+    # A fault run cannot wait for an hour to see what an outage longer than that does.
+    HOLD_TIME = timedelta(seconds=read("HOLD_SECONDS", a_count, HOLD_TIME.seconds))
+    HOLD_TIME_CAP = timedelta(seconds=read("HOLD_CAP_SECONDS", a_count, HOLD_TIME_CAP.seconds))
 CART_TIME = timedelta(days=14)
 GATEWAY_CONNECT_TIMEOUT = timedelta(seconds=2)
 GATEWAY_READ_TIMEOUT = timedelta(seconds=8)

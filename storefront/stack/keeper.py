@@ -39,7 +39,7 @@ class Keeper:
         self.program = program
         self.log = log
         self.deaths = 0
-        self._environment = dict(environment)
+        self.environment = dict(environment)  # of its next start
         self._folder = folder
         self._hear = hear
         self._lock = threading.Lock()
@@ -118,7 +118,7 @@ class Keeper:
             child = subprocess.Popen(
                 self.program.argv,
                 cwd=self._folder,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -211,6 +211,20 @@ class Stack:
         self.stop_process(name)
         self.start_process(name)
 
+    def add(self, program: Program) -> None:
+        """One more process beside those of the table; it waits for `start_process`."""
+        if program.name in self._keepers:
+            raise ValueError(f"there is a process {program.name} already")
+        self._keepers[program.name] = self._keeper(program)
+
+    def change_environment(self, name: str, **changes: str | None) -> None:
+        """What `name` finds in its environment from its next start on; None takes away."""
+        environment = self._keepers[name].environment
+        for variable, value in changes.items():
+            environment.pop(variable, None)
+            if value is not None:
+                environment[variable] = value
+
     def log(self, name: str) -> Path:
         """The file with all that `name` ever said."""
         return self._keepers[name].log

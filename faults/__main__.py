@@ -1,0 +1,80 @@
+"""`make faults`: break the shop in every known way while it sells, and report what came out."""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from storefront import embedded
+
+HOME = embedded.PROJECT / ".storefront-faults"
+REPORT = embedded.PROJECT / "faults" / "report"
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("--seed", type=int, help="the same shoppers and combinations again")
+    parser.add_argument(
+        "--minutes", type=float, default=15.0, help="combinations are tried for as long (15)"
+    )
+    parser.add_argument("--only", metavar="NAME,…", default="", help="these faults and no others")
+    parser.add_argument("--report", type=Path, default=REPORT, help="folder for the report")
+    parser.add_argument("--home", type=Path, default=HOME, help="where the broken shop lives")
+    parser.add_argument("--rate", type=float, default=20.0, help="purchases begun a second (20)")
+    parser.add_argument("--list", action="store_true", help="the faults, and nothing else")
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> int:
+    """0 when every fault came out as it must, 1 when one did not."""
+    wanted = arguments(words)
+    from faults.place import settle_in
+
+    began = time.monotonic()
+    ports = settle_in(wanted.home.resolve())
+    import django
+
+    django.setup()
+    from faults.matrix import BY_NAME, FAULTS
+    from faults.report import render
+    from faults.runner import Run
+    from faults.shop import Shop
+
+    if wanted.list:
+        for fault in FAULTS:
+            say(f"{fault.name:26} {fault.done}")
+        return 0
+    names = [name for name in wanted.only.split(",") if name]
+    if unknown := set(names) - set(BY_NAME):
+        say(f"no such fault: {', '.join(sorted(unknown))} (python -m faults --list)")
+        return 2
+    faults = [BY_NAME[name] for name in names] or list(FAULTS)
+    seed = random.SystemRandom().randrange(1_000_000) if wanted.seed is None else wanted.seed
+    say(f"seed {seed}: {len(faults)} faults" + ("" if names else ", then combinations"))
+    wanted.report.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both leave through `with`
+    with Shop(home=wanted.home.resolve(), ports=ports, seed=seed, say=say) as shop:
+        run = Run(shop, seed=seed, folder=wanted.report, say=say)
+        run.shoppers.mood.rate = wanted.rate
+        run(faults, until=began + wanted.minutes * 60, combined=not names)
+        record = run.record()
+    (wanted.report / "report.json").write_text(json.dumps(record, indent=1, default=str))
+    (wanted.report / "index.html").write_text(render(record))
+    say(f"{record['verdict']}: {json.dumps(record['totals'])}")
+    for text in record["closing"]:
+        say(f"  at the end: {text}")
+    say(f"report: {wanted.report / 'index.html'}")
+    return 0 if record["verdict"] == "green" else 1
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    os.chdir(embedded.PROJECT)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,51 @@
+"""Lying to a process about the time, by libfaketime (Debian package `faketime`).
+
+Only the wall clock lies: durations by the monotonic clock stay what they are, as on a machine whose
+clock was set wrong.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+# The one for programs with threads.
+LIBRARY = "libfaketimeMT.so.1"
+NAMES = ("LD_PRELOAD", "FAKETIME", "DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
+HONEST: Mapping[str, None] = dict.fromkeys(NAMES)
+
+
+def off_by(seconds: int) -> dict[str, str]:
+    """The environment of a process whose clock is ahead by `seconds`, or behind by as many."""
+    values = (str(_library()), f"{seconds:+d}", "1", "1")
+    return dict(zip(NAMES, values, strict=True))
+
+
+@cache
+def missing() -> str:
+    """Why no process can be lied to here; empty when one can, which is tried."""
+    if _library() is None:
+        return "libfaketime is not installed (apt-get install faketime)"
+    told = subprocess.run(
+        [sys.executable, "-c", "import time; print(time.time())"],
+        env=os.environ | off_by(600),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    ).stdout
+    try:
+        works = abs(float(told) - time.time() - 600) < 60
+    except ValueError:
+        works = False
+    return "" if works else "libfaketime has no effect on this machine"
+
+
+def _library() -> Path | None:
+    for folder in Path("/usr/lib").glob("*-linux-*/faketime"):
+        if (folder / LIBRARY).exists():
+            return folder / LIBRARY
+    return None
