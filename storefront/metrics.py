@@ -147,11 +147,31 @@ class AtScrape(Collector):
             for queue in ("checkout", "background"):
                 bells.add_metric([queue], float(client.llen(queue)))
             yield bells
+            yield from self._circuit(client)
             yield GaugeMetricFamily(
                 "storefront_redis_memory_bytes",
                 "Memory that Redis uses",
                 value=float(client.info("memory")["used_memory"]),
             )
+
+    @staticmethod
+    def _circuit(client: "redis.Redis") -> Iterator[Metric]:
+        """As the workers see it: apps/payments/breaker.py writes these keys."""
+        known, opened = client.mget("circuit:gateway", "circuit:gateway:opened")
+        now = known.decode().replace("-", "_") if isinstance(known, bytes) else "closed"
+        circuit = GaugeMetricFamily(
+            "storefront_gateway_circuit",
+            "Whether calls to the card gateway go through, are kept back, or try it",
+            labels=["state"],
+        )
+        for state in ("closed", "open", "half_open"):
+            circuit.add_metric([state], float(state == now))
+        yield circuit
+        yield CounterMetricFamily(
+            "storefront_gateway_circuit_opened",
+            "How often the circuit has opened",
+            value=float(opened or 0),
+        )
 
 
 _registry = CollectorRegistry()

@@ -4,7 +4,7 @@ import time
 
 from celery import shared_task
 
-from apps.orders import expiry, saga
+from apps.orders import expiry, saga, wake
 from storefront import bells
 
 ROUNDS_FOR = 2.0  # seconds; then another bell: webhooks and a deploy must not wait for a burst
@@ -27,6 +27,7 @@ def advance_sagas() -> int:
 @shared_task(name="orders.sweep")
 def sweep() -> None:
     """Whatever bell was lost: ring again for what is due."""
+    wake.wake_for_trial()
     if expiry.anything_due():
         bells.ring("orders.advance_sagas")
     bells.ring("payments.apply_webhooks")

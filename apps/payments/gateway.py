@@ -14,6 +14,7 @@ How a call can fail, and what the caller does about it:
                            `intent`, it often shows that the wanted state is already reached.
     GatewayTransient       repeat later with the *same* key. Its kinds:
       GatewayUnreachable     certainly never sent
+        GatewayCircuitOpen     nor tried: the circuit breaker keeps calls back (breaker.py)
       GatewayBusy            answered, certainly not executed (429, 409)
       GatewayMisconfigured   our credentials are refused: not executed, a person must act
       GatewayOutcomeUnknown  may have executed. See below.
@@ -145,6 +146,10 @@ class GatewayUnreachable(GatewayTransient):
     """No connection was made: the request certainly never left."""
 
 
+class GatewayCircuitOpen(GatewayUnreachable):
+    """Not even tried: the gateway has not been answering, and is left alone for a while."""
+
+
 class GatewayBusy(GatewayTransient):
     """Turned away before executing: rate limit, lock timeout, or this key is in flight.
 
@@ -243,7 +248,7 @@ _gateway: Gateway | None = None
 
 
 def get_gateway() -> Gateway:
-    """The gateway of this process, made from the settings at the first call.
+    """The gateway of this process behind its circuit breaker, made at the first call.
 
     Made late on purpose: a worker forks after importing us, and two processes writing on one
     inherited connection would read each other's answers.
@@ -254,9 +259,10 @@ def get_gateway() -> Gateway:
             if _gateway is None:
                 # Imported here because the client library takes a large part of a second to
                 # load, and most web processes never call the gateway.
+                from apps.payments.breaker import BreakerGateway
                 from apps.payments.stripe_gateway import stripe_gateway_from_settings
 
-                _gateway = stripe_gateway_from_settings()
+                _gateway = BreakerGateway(stripe_gateway_from_settings())
     return _gateway
 
 

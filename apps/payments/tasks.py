@@ -1,10 +1,12 @@
-"""Bells of the payments: webhooks to apply, events to mirror, refunds to send."""
+"""Bells of the payments: webhooks to apply, events to mirror, refunds to send, and a
+gateway that is back."""
 
 import time
 
 from celery import shared_task
 
 from apps.payments import inbox, mirror, refunds
+from apps.payments.signals import gateway_recovered
 from storefront import bells
 
 ROUNDS_FOR = 10.0  # seconds
@@ -32,3 +34,9 @@ def mirror_events() -> int:
 def send_refunds() -> int:
     """Send refunds that are written down and not sent."""
     return refunds.send_due()
+
+
+@shared_task(name="payments.gateway_recovered")
+def tell_of_recovery() -> None:
+    """The circuit has closed: whoever waits for the gateway need not wait any longer."""
+    gateway_recovered.send(sender=None)
