@@ -33,7 +33,7 @@ from apps.payments.sandbox import (
     webhook_endpoints,
 )
 from apps.payments.sandbox.connections import cut
-from apps.payments.sandbox.faults import Chosen, Fault, Faults
+from apps.payments.sandbox.faults import Chosen, Fault, Faults, metadata_of_token
 from apps.payments.sandbox.store import UPSERT_ANSWER, Clock
 from apps.payments.sandbox.wire import ApiError, Call, decode
 from apps.payments.sandbox.world import Work, World
@@ -171,6 +171,8 @@ class Api:
         if chosen.before is not None and not await self._fail_before(call, chosen, receive):
             return None
         if call.method == "GET":
+            if chosen.latency_s:
+                await asyncio.sleep(chosen.latency_s)
             work = Work(self.world, call)
             status, content, _ = self._execute(work, operation)
         else:
@@ -198,8 +200,8 @@ class Api:
                 return status, content
             self._in_flight.add(call.key)
         try:
-            if self.latency_s:
-                await asyncio.sleep(self.latency_s)
+            if latency_s := self.latency_s + chosen.latency_s:
+                await asyncio.sleep(latency_s)
             work = Work(self.world, call)
             status, content, stored = self._execute(work, operation)
             if chosen.after is Fault.ERROR_500_AFTER:
@@ -278,10 +280,14 @@ class Api:
     # -- faults ----------------------------------------------------------------------------
 
     def _metadata(self, call: Call) -> dict[str, str]:
-        """The metadata by which faults are chosen: the payment's, under the request's own."""
+        """The metadata by which faults are chosen: the payment's, under the request's own.
+
+        A token that stands for faults adds its own, as long as the payment lives.
+        """
+        of_token = metadata_of_token(call.params.get("payment_method"))
         if call.operation == "payment_intents.create":
             given = call.params.get("metadata")
-            return given if isinstance(given, dict) else {}
+            return of_token | (given if isinstance(given, dict) else {})
         if not self.faults.rules and call.method == "GET":
             return {}
         intent_id: str | None = call.id
@@ -294,7 +300,9 @@ class Api:
             if charge is not None:
                 intent_id = charge.parent
         intent = self.world.store.get(str(intent_id), "payment_intent") if intent_id else None
-        return (intent.shown["metadata"] | own) if intent else own
+        if intent is None:
+            return own
+        return intent.kept.get("faults", {}) | of_token | intent.shown["metadata"] | own
 
     async def _fail_before(self, call: Call, chosen: Chosen, receive: Receive) -> bool:
         """False when the connection was cut; raises the error answers."""

@@ -2,7 +2,8 @@
 
 https://docs.stripe.com/testing lists them; nothing here is a card number, and the sandbox
 accepts none. A token stands for a behaviour: approve, decline in a certain way, ask for 3-D
-Secure first, or fail a refund later.
+Secure first, or fail a refund later. Tokens of our own, `pm_sandbox_…`, are pm_card_visa with
+faults (faults.py).
 """
 
 from __future__ import annotations

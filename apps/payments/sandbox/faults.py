@@ -1,20 +1,27 @@
 """Faults on purpose: which request or webhook goes wrong, and how.
 
-Two ways to ask for one. By metadata of the payment, for a single order:
+Three ways to ask for one. By metadata of the payment, for a single order:
 
     sandbox_fault=timeout_after              while creating or confirming it, every time
     sandbox_fault=error_500_before:2         the first two tries only
     sandbox_fault_capture=reset_after:1      while capturing; also _cancel, _refund, _confirm
     sandbox_fault=webhook_duplicate:50,webhook_reorder
 
+by a token that is paid with, for whoever can only choose the card; it behaves as pm_card_visa:
+
+    pm_sandbox_timeout_after                 the same as the first line above
+    pm_sandbox_error_500_before_2            the second
+    pm_sandbox_capture_reset_after_1__webhook_duplicate_50
+
 or by rules from `POST /_sandbox/faults`, for a share of the traffic (see docs/sandbox.md).
 The number behind a request fault is how often it strikes; behind `webhook_duplicate` it is the
-copies, behind `webhook_delay` the milliseconds.
+copies, behind `latency` and `webhook_delay` the milliseconds.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +35,7 @@ from apps.payments.sandbox.wire import ApiError, Call
 class Fault(StrEnum):
     """What can go wrong. "Before" and "after" are before and after executing."""
 
+    LATENCY = "latency"
     TIMEOUT_BEFORE = "timeout_before"
     TIMEOUT_AFTER = "timeout_after"
     ERROR_500_BEFORE = "error_500_before"
@@ -56,7 +64,15 @@ BEFORE = frozenset(
 )
 AFTER = frozenset({Fault.TIMEOUT_AFTER, Fault.ERROR_500_AFTER, Fault.RESET_AFTER})
 
-_DEFAULT_NUMBER = {Fault.WEBHOOK_DUPLICATE: 2, Fault.WEBHOOK_DELAY: 2000}
+_DEFAULT_NUMBER = {Fault.WEBHOOK_DUPLICATE: 2, Fault.WEBHOOK_DELAY: 2000, Fault.LATENCY: 1000}
+# Tokens come from anybody who can order: nobody needs a day's delay, or a million copies.
+_MOST = 600_000
+_MOST_COPIES = 1000
+PAID_WITH = "pm_sandbox_"
+_WORD = re.compile(
+    rf"(?:(confirm|capture|cancel|refund)_)?({'|'.join(sorted(Fault, key=len, reverse=True))})"
+    r"(?:_([0-9]+))?"
+)
 _METADATA_KEY = {
     "payment_intents.create": "sandbox_fault",
     "payment_intents.confirm": "sandbox_fault_confirm",
@@ -107,6 +123,7 @@ class Chosen:
 
     before: Fault | None = None
     after: Fault | None = None
+    latency_s: float = 0.0
     webhooks: Mapping[Fault, int] = field(default_factory=dict)
 
 
@@ -130,6 +147,7 @@ class Faults:
             return NOTHING
         before: Fault | None = None
         after: Fault | None = None
+        latency_ms = 0
         webhooks: dict[Fault, int] = {}
         for fault, number in self._from_metadata(call, metadata) + self._from_rules(
             call.operation, metadata
@@ -139,8 +157,12 @@ class Faults:
             elif fault in AFTER:
                 after = after or fault
             else:
-                webhooks[fault] = number or _DEFAULT_NUMBER.get(fault, 1)
-        return Chosen(before, after, webhooks)
+                number = _DEFAULT_NUMBER.get(fault, 1) if number is None else number
+                if fault is Fault.LATENCY:
+                    latency_ms += number
+                else:
+                    webhooks[fault] = number
+        return Chosen(before, after, latency_ms / 1000, webhooks)
 
     def _from_metadata(
         self, call: Call, metadata: Mapping[str, str]
@@ -151,6 +173,8 @@ class Faults:
             if key is None or key not in metadata:
                 continue
             for fault, number in parse(metadata[key]):
+                if fault is Fault.LATENCY and key != own:
+                    continue
                 if fault in BEFORE or fault in AFTER:
                     if key != own:
                         continue
@@ -179,15 +203,51 @@ def parse(text: str) -> list[tuple[Fault, int | None]]:
     for word in text.split(","):
         name, _, number = word.strip().partition(":")
         try:
-            found.append((Fault(name), int(number) if number else None))
+            fault = Fault(name)
+            found.append((fault, _checked(fault, int(number)) if number else None))
         except ValueError as error:
-            raise ApiError(
-                400,
-                f"Unknown sandbox fault: {word}. Known: {', '.join(Fault)}",
-                code="sandbox_unknown_fault",
-                param="metadata",
-            ) from error
+            raise _unknown(word, param="metadata") from error
     return found
+
+
+def metadata_of_token(token: Any) -> dict[str, str]:
+    """The faults that a `pm_sandbox_…` token stands for, as metadata; nothing for other tokens.
+
+    Words are joined by two underscores; each is a fault, perhaps the operation before it, perhaps
+    a number behind it. The form is what a shop lets through as a PaymentMethod's id.
+    """
+    if not isinstance(token, str) or not token.startswith(PAID_WITH):
+        return {}
+    found: dict[str, list[str]] = {}
+    for word in token.removeprefix(PAID_WITH).split("__"):
+        match = _WORD.fullmatch(word)
+        if match is None:
+            raise _unknown(word, param="payment_method")
+        operation, name, number = match.groups()
+        try:
+            shown = f"{name}:{_checked(Fault(name), int(number))}" if number else name
+        except ValueError as error:
+            raise _unknown(word, param="payment_method") from error
+        found.setdefault(f"sandbox_fault_{operation}" if operation else "sandbox_fault", []).append(
+            shown
+        )
+    return {key: ",".join(faults) for key, faults in found.items()}
+
+
+def _checked(fault: Fault, number: int) -> int:
+    most = _MOST_COPIES if fault is Fault.WEBHOOK_DUPLICATE else _MOST
+    if not 0 <= number <= most:
+        raise ValueError(f"{fault} takes a number from 0 to {most}")
+    return number
+
+
+def _unknown(word: str, *, param: str) -> ApiError:
+    return ApiError(
+        400,
+        f"Unknown sandbox fault: {word}. Known: {', '.join(Fault)}",
+        code="sandbox_unknown_fault",
+        param=param,
+    )
 
 
 def rule_from(wanted: Mapping[str, Any]) -> Rule:
@@ -201,12 +261,16 @@ def rule_from(wanted: Mapping[str, Any]) -> Rule:
     if not 0 <= probability <= 1:
         raise ValueError("probability must be between 0 and 1")
     for_s = wanted.get("for_s")
+    fault, number, count = Fault(wanted["fault"]), wanted.get("number"), wanted.get("count")
+    for name, value in (("number", number), ("count", count)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise ValueError(f"{name} must be a whole number")
     return Rule(
-        fault=Fault(wanted["fault"]),
+        fault=fault,
         operations=tuple(wanted.get("operations") or ("*",)),
         metadata=dict(wanted.get("metadata") or {}),
         probability=probability,
-        number=wanted.get("number"),
-        count=wanted.get("count"),
+        number=None if number is None else _checked(fault, number),
+        count=count,
         until=None if for_s is None else time.monotonic() + float(for_s),
     )

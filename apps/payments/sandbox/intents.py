@@ -17,6 +17,7 @@ from typing import Any
 
 from apps.payments.sandbox import objects, params
 from apps.payments.sandbox.cards import CARDS
+from apps.payments.sandbox.faults import PAID_WITH, metadata_of_token
 from apps.payments.sandbox.store import DELETE_METADATA, INSERT_METADATA, Record
 from apps.payments.sandbox.wire import ApiError, missing_resource
 from apps.payments.sandbox.world import Work
@@ -147,7 +148,8 @@ def create(work: Work) -> dict[str, Any]:
         receipt_email=given.get("receipt_email"),
         statement_descriptor_suffix=given.get("statement_descriptor_suffix"),
     )
-    record = work.store.add("payment_intent", shown, kept={})
+    faults = metadata_of_token(given.get("payment_method"))
+    record = work.store.add("payment_intent", shown, kept={"faults": faults} if faults else {})
     for key, value in metadata.items():
         if not key.startswith("sandbox_fault"):
             work.store.execute_later(INSERT_METADATA, key, value, record.id)
@@ -178,6 +180,7 @@ def confirm(work: Work) -> dict[str, Any]:
         raise _unexpected_state(record, "confirm", "requires_payment_method, requires_confirmation")
     if "payment_method" in given:
         record.shown["payment_method"] = objects.payment_method_id(_token(given["payment_method"]))
+        record.kept["faults"] = metadata_of_token(given["payment_method"])
     elif record.shown["payment_method"] is None:
         raise ApiError(
             400,
@@ -421,7 +424,7 @@ def _fail(work: Work, record: Record, error: dict[str, Any]) -> ApiError:
 
 
 def _token(id: str) -> str:
-    token = objects.TOKENS.get(id)
+    token = "pm_card_visa" if id.startswith(PAID_WITH) else objects.TOKENS.get(id)
     if token is None:
         raise missing_resource("PaymentMethod", id, param="payment_method")
     return token
