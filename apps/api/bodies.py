@@ -100,7 +100,7 @@ METHOD_CODE = Text(
     example="standard",
 )
 PAYMENT_METHOD = Text(
-    most=255,
+    most=120,  # of the column
     pattern=re.compile(r"pm_[A-Za-z0-9_]+"),
     hint="Expected the gateway's token of a payment method (pm_…).",
     example="pm_card_visa",
