@@ -216,18 +216,6 @@ def test_card_declined_after_its_challenge_cancels(shop: Shop) -> None:
     shop.assert_cancelled(order_id)
 
 
-def test_approval_whose_webhook_is_lost_is_seen_at_the_deadline(shop: Shop) -> None:
-    """Auto-cancel although the payment came: other shops did that."""
-    order_id = shop.place(card=CHALLENGE)
-    shop.run()
-    shop.answer_challenge(order_id, "approve")
-
-    shop.pass_deadline(order_id)
-    shop.run()
-
-    shop.assert_confirmed(order_id)
-
-
 def test_unanswered_challenge_is_cancelled_at_the_gateway_before_the_units_are_free(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,22 +147,6 @@ def test_events_of_a_whole_purchase_backwards_are_the_same_as_forwards(shop: Sho
     shop.assert_confirmed(order_id)
 
 
-def test_processing_does_not_make_an_order_early(shop: Shop, waiting: UUID) -> None:
-    event = an_event("payment_intent.processing", intent_of(shop, waiting, status="processing"))
-    shop.post_webhook(event)
-    apply_due()
-    shop.run()
-    assert shop.payment(waiting).status == "requires_action"
-    assert shop.statuses(waiting) == ["PENDING", "REQUIRES_ACTION"]
-
-
-def test_failure_is_heard_and_the_order_does_not_stay_pending(shop: Shop, waiting: UUID) -> None:
-    shop.answer_challenge(waiting, "refuse")
-    shop.hear("payment_intent.payment_failed")
-    shop.run()
-    shop.assert_cancelled(waiting)
-
-
 # --- Against our books --------------------------------------------------------------------------
 
 
