@@ -301,6 +301,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orders.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "expire-holds": {"task": "orders.expire_holds", "schedule": 15.0, "options": {"expires": 60}},
     "mirror": {"task": "payments.mirror_events", "schedule": 5.0, "options": {"expires": 30}},
+    "warm-sales": {"task": "sales.warm_pages", "schedule": 60.0, "options": {"expires": 60}},
     "mail": {"task": "notifications.deliver", "schedule": 5.0, "options": {"expires": 30}},
 }
 

@@ -1,7 +1,7 @@
 """Accepting a batch of checkouts in one transaction.
 
     1. replay     keys that the database knows: same body → the stored answer, other → refused
-    2. refuse     carts that already have a live order
+    2. refuse     carts that already have a live order; everybody, when too many are under way
     3. price      every checkout, by today's catalogue and promos; compare the expected total
     4. redeem     lock the promos, first come first served
     5. reserve    one conditional UPDATE on the stock for the whole batch
@@ -51,6 +51,7 @@ from storefront.connections import drop_dead_connections
 logger = logging.getLogger(__name__)
 
 failpoints.declare("intake", "before_commit", "after_commit")
+FULL_RETRY_AFTER = 30  # seconds; more orders are under way than can be finished in time
 # Refusals because something is gone: perhaps into this shopper's own order.
 SCARCE = (OutOfStock, PromoExhausted, NotQuotable)
 
@@ -121,9 +122,12 @@ def _accept(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exce
     """Steps 1 to 6, inside the caller's transaction; one outcome per pending."""
     outcomes = _recognised(batch)
     running = [pending for pending in batch if pending.order_id not in outcomes]
-    running = _hold(_price(running, outcomes), outcomes)
     if running:
         gauge.refresh()
+        if gauge.is_full():
+            return [outcomes.get(p.order_id, Overloaded(FULL_RETRY_AFTER)) for p in batch]
+    running = _hold(_price(running, outcomes), outcomes)
+    if running:
         redeem.record(_redemption(pending) for pending in running if pending.priced.promos)
         _write(running, gauge, outcomes)
     # What stood in the way may be her own other press, committed elsewhere since the first look:

@@ -8,11 +8,17 @@ import threading
 import time
 from collections import deque
 
+from django.conf import settings
 from django.db import connection
 
 SAMPLE_EVERY = 1.0  # seconds
 WINDOW = 15.0  # seconds; what was finished last night says nothing about this morning
 QUIET_ESTIMATE = 2  # seconds an order takes when nobody is before it
+# The hard limit. A hold lives for HOLD_TIME: an order whose turn comes later than that would be
+# called off unserved, so it is better not taken. While nothing is finished at all (an outage) no
+# wait can be told, and orders are taken up to a depth that the machine can keep.
+LONGEST_WAIT = settings.HOLD_TIME * 2 / 3
+DEEPEST = 100_000  # orders under way
 
 SAMPLE = """
     SELECT (SELECT count(*) FROM orders_saga
@@ -55,6 +61,13 @@ class QueueGauge:
             position = depth + self._since_sample
             self._since_sample += 1
             return position, self._wait(position)
+
+    def is_full(self) -> bool:
+        """Whether the next order had better not be taken."""
+        with self._lock:
+            depth = self._samples[-1][1] if self._samples else 0
+            position = depth + self._since_sample
+            return position >= DEEPEST or self._wait(position) > LONGEST_WAIT.total_seconds()
 
     def _wait(self, position: int) -> int:
         if len(self._samples) < 2:

@@ -105,3 +105,26 @@ def test_figures_are_orders_on_their_way_and_orders_ever_accepted():
     SagaFactory(state="done", due_at=None)
 
     assert queue_depth.figures() == (2, number)
+
+
+def test_queue_whose_wait_outlives_a_hold_is_full(gauge, clock):
+    """10 a second are finished: 6,000 orders take ten minutes, which is two thirds of a hold."""
+    clock.pass_seconds(10, accepted=6_100, depth=6_000)
+    gauge.refresh()
+    assert not gauge.is_full()
+
+    gauge.next_place()
+    for _ in range(10):
+        gauge.next_place()
+
+    assert gauge.is_full()
+
+
+def test_queue_in_an_outage_is_full_only_at_the_hard_limit(gauge, clock):
+    clock.pass_seconds(10, accepted=99_999, depth=99_999)
+    gauge.refresh()
+    assert not gauge.is_full()
+
+    gauge.next_place()
+
+    assert gauge.is_full()

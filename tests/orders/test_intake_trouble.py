@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 
 from apps.catalog.models import Variant
-from apps.orders import acceptance, intake, intake_rows
+from apps.orders import acceptance, intake, intake_rows, queue_depth
 from apps.orders.errors import IdempotencyInFlight, OutcomeUnknown, Overloaded
 from apps.orders.intake import Accepted
 from apps.orders.models import IdempotencyKey, Order
@@ -428,3 +428,20 @@ def lossy_line(tmp_path: Path) -> Iterator[LossyLine]:
     yield line
     default["HOST"] = before
     line.hang_up()
+
+
+def test_full_queue_takes_nobody_and_still_knows_whom_it_took(
+    mug: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = a_checkout((mug, 1))
+    first = place(taken)
+    monkeypatch.setattr(queue_depth, "DEEPEST", 0)
+    before = everything()
+
+    with pytest.raises(Overloaded) as refused:
+        place(a_checkout((mug, 1)))
+    again = place(taken)
+
+    assert refused.value.retry_after == 30
+    assert (again.order_id, again.replayed) == (first.order_id, True)
+    assert everything() == before
