@@ -284,6 +284,7 @@ class Run:
         red = self.closing or any(row.wrong for row in ran)
         return {
             "seed": self.seed,
+            "began_at": self.began_at,
             "began": datetime.fromtimestamp(self.began_at, UTC).isoformat(timespec="seconds"),
             "seconds": round(self.ended_at - self.began_at, 1),
             "machine": machine(),
