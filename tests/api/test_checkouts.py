@@ -485,3 +485,15 @@ def test_a_mug_more_than_there_are(api, buy):
     answer = api.checkout(buy(lines=[{"sku": scarce.sku, "quantity": 999}]))
 
     assert problem(answer, 409, "out_of_stock")["errors"][0]["available"] == 1
+
+
+def test_token_that_asks_for_trouble_is_taken(api, buy):
+    """The sandbox's own tokens (docs/sandbox.md) are cards like any other here."""
+    answer = api.checkout(buy(payment_method="pm_sandbox_capture_timeout_after_1__webhook_drop"))
+    assert answer.status_code == 202, answer.content
+
+
+def test_token_longer_than_its_column_is_refused(api, buy):
+    answer = api.checkout(buy(payment_method="pm_" + "x" * 118))
+    assert answer.status_code == 400
+    assert Order.objects.count() == 0

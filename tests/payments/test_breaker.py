@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pybreaker
@@ -75,8 +75,10 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def a_process(
     phone: Phone, monkeypatch: pytest.MonkeyPatch, rung: list[str]
 ) -> Callable[[], BreakerGateway]:
-    """Makes the gateway of one more process, which always looks at what the others know."""
+    """Makes the gateway of one more process: it looks at Redis every time, and rests until told."""
     monkeypatch.setattr(breaker, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(breaker, "OPEN_FOR", timedelta(hours=1))
+    monkeypatch.setattr(breaker, "OPEN_FOR_MS", 3_600_000)
     return lambda: BreakerGateway(phone)  # type: ignore[arg-type]
 
 
@@ -300,6 +302,19 @@ def test_time_out_that_began_before_the_gateway_came_back_opens_nothing(
         circuit._heard(era, GatewayOutcomeUnknown("timed out at last"))
 
     assert ask(gateway) == ["here"]
+
+
+def test_circuit_rests_for_a_while_by_itself(
+    phone: Phone, rung: list[str], redis_of_tests: redis.Redis
+) -> None:
+    gateway = opened(BreakerGateway(phone), phone)  # type: ignore[arg-type]
+    assert 0 < redis_of_tests.pttl(breaker.OPEN_KEY) <= breaker.OPEN_FOR_MS
+    phone.recover()
+    deadline = time.monotonic() + 60
+    while ask(gateway) != ["here"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert rung == ["payments.gateway_recovered"]
 
 
 # --- Redis --------------------------------------------------------------------------------------

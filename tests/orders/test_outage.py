@@ -1,0 +1,281 @@
+"""The gateway is away: orders are accepted and wait, and nothing is lost, charged or let go for it.
+
+The gateway of these tests stands behind its circuit breaker, as the shop's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import redis
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.catalog.models import Variant
+from apps.inventory.models import Hold
+from apps.orders import saga, tasks, wake
+from apps.orders.models import Order, Saga, SagaStep
+from apps.payments import breaker
+from apps.payments import gateway as gateways
+from apps.payments.breaker import FAILURES_TO_OPEN, TRIALS, BreakerGateway
+from apps.payments.models import GatewayCall
+from apps.payments.tasks import tell_of_recovery
+from tests.factories import a_kettle
+from tests.orders.purchases import Shop, at_once
+from tests.payments.test_charging import age
+
+OUTAGE = {"fault": "outage"}
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Bells, heard by nobody."""
+    rung: list[str] = []
+    for room in (breaker.bells, wake.bells):
+        monkeypatch.setattr(room, "ring", rung.append)
+    return rung
+
+
+@pytest.fixture
+def guarded(shop: Shop, monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Shop]:
+    """The shop with its circuit breaker: it looks at Redis every time, and rests until told."""
+    monkeypatch.setattr(breaker, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(breaker, "OPEN_FOR", timedelta(hours=1))
+    monkeypatch.setattr(breaker, "OPEN_FOR_MS", 3_600_000)
+    gateways._gateway = BreakerGateway(gateways.get_gateway())
+    yield shop
+    shop.sandbox.faults()
+
+
+@pytest.fixture
+def kettle(guarded: Shop) -> Variant:
+    return a_kettle(stock=50)
+
+
+def fall_away(shop: Shop, kettle: Variant) -> list[UUID]:
+    """An outage, noticed by as many orders as it takes."""
+    shop.sandbox.faults(OUTAGE)
+    order_ids = [shop.place((kettle, 1)) for _ in range(FAILURES_TO_OPEN)]
+    shop.run()
+    return order_ids
+
+
+def rest_ends(redis_of_tests: redis.Redis) -> None:
+    redis_of_tests.delete(breaker.OPEN_KEY, breaker.TRIALS_KEY)
+
+
+def calls(shop: Shop) -> int:
+    count: int = shop.sandbox.control("state")["requests"]
+    return count
+
+
+# --- While it lasts -----------------------------------------------------------------------------
+
+
+def test_orders_are_accepted_and_wait_without_the_gateway_being_asked(
+    guarded: Shop, kettle: Variant
+) -> None:
+    fall_away(guarded, kettle)
+    before = calls(guarded)
+
+    order_id = guarded.place((kettle, 2))
+    deadline = guarded.saga(order_id).deadline_at
+    guarded.run()
+
+    assert calls(guarded) == before
+    assert guarded.statuses(order_id) == ["PENDING"]
+    kept = guarded.saga(order_id)
+    assert kept.last_error.startswith("GatewayCircuitOpen")
+    assert (kept.state, kept.lease_until) == ("forward", None)
+    assert guarded.log(order_id) == ["do authorize_payment: retry"]
+    assert guarded.holds(order_id) == ["active"]
+    assert kept.deadline_at > deadline, "and the units with it"
+    assert guarded.mails(order_id) == []
+
+
+def test_long_wait_brings_no_order_to_review(guarded: Shop, kettle: Variant) -> None:
+    order_ids = fall_away(guarded, kettle)
+    for _ in range(2 * saga.MAX_ATTEMPTS):
+        guarded.hurry()
+        guarded.run()
+    assert set(Saga.objects.values_list("state", flat=True)) == {"forward"}
+    assert Hold.objects.filter(order_id__in=order_ids, state="active").count() == len(order_ids)
+
+
+def test_shopper_may_go_while_the_gateway_is_away_and_her_units_stay_until_it_answers(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
+) -> None:
+    order_id, *_ = fall_away(guarded, kettle)
+    Saga.objects.filter(pk=order_id).update(
+        cancel_requested_at=Now(), cancel_reason="shopper", due_at=Now()
+    )
+    guarded.run()
+    assert guarded.saga(order_id).state == "undoing"
+    assert guarded.holds(order_id) == ["active"], "she may have been charged, for all we know"
+
+    guarded.sandbox.faults()
+    rest_ends(redis_of_tests)
+    guarded.run_hurried(order_id)
+    guarded.assert_cancelled(order_id)
+
+
+@pytest.mark.parametrize("fate", ["reset_after", "reset_before"])
+def test_outage_longer_than_the_hold_voids_first_and_then_lets_the_units_go(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, settings: Any, fate: str
+) -> None:
+    """Authorized unheard, or never: nobody knows until the gateway answers."""
+    guarded.sandbox.faults({"fault": fate, "operations": ["payment_intents.create"]})
+    order_id = guarded.place((kettle, 1))
+    guarded.run()
+    fall_away(guarded, kettle)
+    guarded.hurry()
+    guarded.run()
+    assert guarded.saga(order_id).last_error.startswith("GatewayCircuitOpen")
+
+    age(order_id, timedelta(minutes=50))
+    Saga.objects.filter(pk=order_id).update(deadline_at=Now() + timedelta(minutes=1))
+    guarded.hurry()
+    guarded.run()
+    cap = Order.objects.get(pk=order_id).placed_at + settings.HOLD_TIME_CAP
+    assert guarded.saga(order_id).deadline_at == cap, "extended, and no further"
+    assert Hold.objects.get(order_id=order_id).expires_at <= cap
+
+    age(order_id, timedelta(minutes=15))
+    before = calls(guarded)
+    for _ in range(3):
+        guarded.hurry()
+        guarded.run()
+    assert calls(guarded) == before
+    assert guarded.statuses(order_id) == ["PENDING", "PAYMENT_FAILED"]
+    assert (guarded.saga(order_id).state, guarded.saga(order_id).cancel_reason) == (
+        "undoing",
+        "expired",
+    )
+    assert guarded.holds(order_id) == ["active"]
+    assert guarded.stock(kettle)[1] == 1 + FAILURES_TO_OPEN
+
+    guarded.sandbox.faults()
+    rest_ends(redis_of_tests)
+    guarded.run_hurried(order_id)
+
+    assert guarded.at_gateway(order_id) == [("canceled", 0, 0)]
+    done = guarded.log(order_id, "done")
+    assert done == [
+        "undo authorize_payment: done",
+        "undo redeem_promo: done",
+        "undo reserve_stock: done",
+    ], "the money first"
+    assert "CONFIRMED" not in guarded.statuses(order_id)
+    guarded.run_hurried(*Saga.objects.values_list("order_id", flat=True))
+    guarded.assert_cancelled(order_id)
+    assert guarded.stock(kettle) == (50 - FAILURES_TO_OPEN, 0)
+
+
+# --- When it is over ----------------------------------------------------------------------------
+
+
+def test_all_who_waited_go_on_at_once_and_are_charged_once(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
+) -> None:
+    fall_away(guarded, kettle)
+    for _ in range(15):
+        guarded.place((kettle, 1))
+    guarded.hurry()
+    guarded.run()
+    in_a_minute = Now() + timedelta(minutes=1)
+    Saga.objects.update(due_at=in_a_minute)
+    guarded.sandbox.faults()
+    assert wake.wake_for_trial() == 0, "it rests"
+    rest_ends(redis_of_tests)
+    rung.clear()
+
+    tasks.sweep()  # nobody comes round by himself for a minute
+    assert Saga.objects.filter(due_at__lte=Now()).count() == TRIALS
+    assert "orders.advance_sagas" in rung
+    guarded.run()
+    assert "payments.gateway_recovered" in rung
+    tell_of_recovery()
+    guarded.run()
+
+    for order_id in Saga.objects.values_list("order_id", flat=True):
+        guarded.assert_confirmed(order_id)
+    assert len(guarded.intents()) == FAILURES_TO_OPEN + 15
+    assert guarded.stock(kettle) == (50 - FAILURES_TO_OPEN - 15, 0)
+
+
+def test_lost_bell_costs_only_time(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
+) -> None:
+    order_ids = fall_away(guarded, kettle)
+    guarded.sandbox.faults()
+    rest_ends(redis_of_tests)
+    guarded.run_hurried(*order_ids)
+    for order_id in order_ids:
+        guarded.assert_confirmed(order_id)
+
+
+def test_gateway_that_is_still_away_is_tried_by_few_and_left_alone_again(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
+) -> None:
+    fall_away(guarded, kettle)
+    rest_ends(redis_of_tests)
+    before = calls(guarded)
+    guarded.hurry()
+
+    guarded.run()
+
+    assert 1 <= calls(guarded) - before <= TRIALS
+    assert wake.wake_for_trial() == 0
+    assert "payments.gateway_recovered" not in rung
+
+
+def test_only_who_waits_for_the_gateway_is_woken(guarded: Shop, kettle: Variant) -> None:
+    challenged = guarded.place((kettle, 1), card="pm_card_threeDSecure2Required")
+    guarded.run()
+    waits_for_the_shopper = guarded.saga(challenged).due_at
+    leased, tired, calm, *waiting = fall_away(guarded, kettle)
+    in_a_minute = Now() + timedelta(minutes=1)
+    Saga.objects.exclude(pk=challenged).update(due_at=in_a_minute)
+    Saga.objects.filter(pk=leased).update(lease_until=in_a_minute)
+    Saga.objects.filter(pk=tired).update(last_error="ValueError: a step of ours fails")
+    Saga.objects.filter(pk=calm).update(last_error="")
+
+    tell_of_recovery()
+
+    due = Saga.objects.filter(due_at__lte=Now()).values_list("order_id", flat=True)
+    assert set(due) == set(waiting)
+    assert guarded.saga(challenged).due_at == waits_for_the_shopper
+
+
+@pytest.mark.race
+def test_two_who_wake_at_once_do_not_wait_for_each_other(guarded: Shop, kettle: Variant) -> None:
+    order_ids = fall_away(guarded, kettle)
+    Saga.objects.update(due_at=Now() + timedelta(minutes=1))
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        other.execute(
+            "UPDATE orders_saga SET due_at = now() WHERE order_id = %s", [str(order_ids[0])]
+        )
+        assert at_once(4, lambda _: tell_of_recovery()) == [None] * 4
+        other.commit()
+    assert Saga.objects.filter(due_at__lte=Now()).count() == len(order_ids)
+
+
+# --- What it costs ------------------------------------------------------------------------------
+
+
+def test_waiting_order_comes_round_once_a_minute(guarded: Shop, kettle: Variant) -> None:
+    """A thousand of them are seventeen claims a second, and no call."""
+    order_id, *_ = fall_away(guarded, kettle)
+    for _ in range(saga.OUTAGE_COUNTS):
+        guarded.hurry()
+        guarded.run()
+    rests = Saga.objects.annotate(rest=F("due_at") - F("updated_at")).get(pk=order_id).rest
+    assert timedelta(seconds=saga.BACKOFF_CAP / 2) - timedelta(seconds=1) < rests
+    logged = SagaStep.objects.filter(saga_id=order_id).count()
+    assert logged == GatewayCall.objects.filter(payment__order_id=order_id).count() == 8
