@@ -118,7 +118,7 @@ def reserved(variant: Variant) -> int:
 
 def until(condition: Callable[[], object], what: str) -> None:
     """Wait for something that another thread does; fails when it does not."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.005)
