@@ -30,9 +30,8 @@ IN_MOTION = """
     WHERE s.state IN ('forward', 'undoing') AND o.placed_at <= to_timestamp(%s)
       AND NOT (s.state = 'forward' AND o.status = 'REQUIRES_ACTION' AND s.due_at > now())
 """
-ANYTHING_LEFT = """
-    SELECT (SELECT count(*) FROM orders_saga WHERE state IN ('forward', 'undoing'))
-         + (SELECT count(*) FROM payments_webhookinbox WHERE state = 'received')
+UNTOLD = """
+    SELECT (SELECT count(*) FROM payments_webhookinbox WHERE state = 'received')
          + (SELECT count(*) FROM payments_refund WHERE status = 'requested')
 """
 
@@ -100,8 +99,8 @@ def in_motion(shop: Shop, *, placed_before: float) -> int:
 
 
 def anything_left(shop: Shop) -> int:
-    """Sagas, webhooks and refunds that are not through, whoever they wait for."""
-    return shop.number(ANYTHING_LEFT)
+    """Orders, webhooks and refunds that are still on their way."""
+    return in_motion(shop, placed_before=time.time()) + shop.number(UNTOLD)
 
 
 def await_(condition: Callable[[], bool], patience: timedelta, *, every: float = 0.4) -> bool:

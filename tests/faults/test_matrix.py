@@ -1,0 +1,91 @@
+"""The table of faults: complete, and repeatable."""
+
+import itertools
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+from faults.load import Mood, purchases
+from faults.matrix import BY_NAME, FAULTS, combinations, points
+from storefront import failpoints
+
+# What the shop promises to survive (docs/invariants.md), and the lines that put it to the test.
+PROMISED = {
+    "a process dies before or after any commit": (
+        *("crash-intake", "crash-saga", "crash-twice", "crash-elsewhere"),
+    ),
+    "a worker dies anywhere in a step": ("worker-killed", "worker-child-killed"),
+    "a worker freezes past its lease and wakes": ("zombie",),
+    "one order kills whoever touches it": ("poison-order",),
+    "a deploy, and a sweep that is dead or doubled": (
+        *("deploy", "sweeper-dead", "sweeper-doubled"),
+    ),
+    "Redis frozen, killed, emptied or full": (
+        *("redis-frozen", "redis-killed", "redis-emptied", "redis-full"),
+    ),
+    "PostgreSQL killed, cut off, slow, frozen or full": (
+        *("postgres-killed", "postgres-reset", "postgres-slow", "postgres-frozen"),
+        *("connections-used-up", "shelves-locked"),
+    ),
+    "COMMIT's answer lost": ("commit-answer-lost",),
+    "carts in opposite SKU order": ("opposite-carts",),
+    "the gateway in trouble": (
+        *("gateway-timeout-before", "gateway-timeout-after", "gateway-500-after", "gateway-409"),
+        *("gateway-429", "gateway-reset", "gateway-outage"),
+    ),
+    "an outage longer than the hold, a success after it": (
+        *("outage-longer-than-hold", "success-after-hold"),
+    ),
+    "a webhook fifty times, early, reordered, never": (
+        *("webhook-fiftyfold", "webhook-early", "webhook-reordered", "webhook-never"),
+    ),
+    "a webhook that nobody here sent": ("webhook-forged",),
+    "a worker's clock is wrong": ("clock-ahead", "clock-behind"),
+    "the gateway forgets a key": ("gateway-forgets-keys",),
+}
+
+
+def test_every_promise_is_put_to_the_test_and_every_test_belongs_to_a_promise() -> None:
+    tested = [name for names in PROMISED.values() for name in names]
+    assert sorted(tested) == sorted(BY_NAME)
+    assert len(FAULTS) == len(BY_NAME)
+
+
+def test_every_fault_says_how_it_breaks_how_it_heals_and_what_must_come_out() -> None:
+    for fault in FAULTS:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fault.name)
+        assert callable(fault.inject)
+        assert callable(fault.heal)
+        assert len(fault.done) > 10
+        assert len(fault.comes_out) > 10
+        assert fault.seconds > 0
+
+
+def test_every_declared_crash_point_is_struck_by_some_fault() -> None:
+    assert set(points("intake.", "saga.", "inbox.", "refund.", "mail.")) == set(
+        failpoints.declared()
+    )
+
+
+def test_the_documentation_has_a_line_for_every_fault() -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "faults.md").read_text()
+    assert [name for name in BY_NAME if f"`{name}`" not in page] == []
+
+
+def test_combinations_are_the_same_for_the_same_seed_and_pull_different_levers() -> None:
+    first, again, other = (list(itertools.islice(combinations(seed), 40)) for seed in (7, 7, 8))
+    assert first == again
+    assert first != other
+    for together in first:
+        assert len({fault.lever for fault in together}) == len(together) >= 2
+        assert all(fault.combines for fault in together)
+
+
+def test_shoppers_want_the_same_for_the_same_seed() -> None:
+    first, again, other = (
+        list(itertools.islice(purchases(seed, Mood()), 200)) for seed in (7, 7, 8)
+    )
+    assert first == again
+    assert first != other
+    assert len({purchase.key for purchase in first}) == 200
