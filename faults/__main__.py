@@ -24,7 +24,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME,…", default="", help="these faults and no others")
     parser.add_argument("--report", type=Path, default=REPORT, help="folder for the report")
     parser.add_argument("--home", type=Path, default=HOME, help="where the broken shop lives")
-    parser.add_argument("--rate", type=float, default=20.0, help="purchases begun a second (20)")
+    parser.add_argument("--rate", type=float, default=16.0, help="purchases begun a second (16)")
     parser.add_argument("--list", action="store_true", help="the faults, and nothing else")
     return parser.parse_args(words)
 

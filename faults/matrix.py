@@ -17,7 +17,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,9 @@ from djstripe.models import WebhookEndpoint
 
 from apps.inventory import stock
 from apps.notifications import delivery  # noqa: F401  declares its failpoints
-from apps.orders import acceptance, review, saga  # noqa: F401  likewise
+from apps.orders import acceptance, cancel, review, saga  # noqa: F401  likewise
+from apps.orders.errors import NotCancellable
+from apps.orders.models import Order
 from apps.payments import inbox, refunds  # noqa: F401  likewise
 from apps.payments.models import Payment
 from faults import clock
@@ -91,7 +93,7 @@ class Fault:
     sells: bool = True
     combines: bool = True
     missing: Callable[[], str] = str
-    patience: timedelta = timedelta(seconds=150)  # until all is at rest again
+    patience: timedelta = timedelta(seconds=240)  # until all is at rest again
 
 
 # --- Processes die at named points --------------------------------------------------------------
@@ -131,15 +133,16 @@ def crash_twice(scene: Scene) -> None:
 
 
 def crash_elsewhere(scene: Scene) -> None:
-    names = points("inbox.", "refund.", "mail.")
-    _die_at(scene, *names, every=1.0)
-    scene.notes["refunds"] = True
+    _die_at(scene, *points("inbox.", "refund.", "mail."), every=1.0)
 
 
 def all_struck(scene: Scene) -> bool:
-    if scene.notes.get("refunds"):
-        _ask_for_a_refund(scene)
-    return bool(scene.notes.get("dripped")) and not scene.shop.armed()
+    armed = scene.shop.armed()
+    if any(name.startswith("refund.") for name in armed):
+        _ask_for_a_refund()
+    if any(".undo." in name for name in armed):
+        _cancel_what_is_confirmed()
+    return bool(scene.notes.get("dripped")) and not armed
 
 
 def no_more_crashes(scene: Scene) -> None:
@@ -153,7 +156,7 @@ def points_were_struck(scene: Scene) -> Iterable[str]:
         yield f"nobody reached {name}"
 
 
-def _ask_for_a_refund(scene: Scene) -> None:
+def _ask_for_a_refund() -> None:
     """A person gives part of some order's money back: the only way to reach those points."""
     payment = (
         Payment.objects.filter(status=Payment.Status.CAPTURED, refunded_amount=0)
@@ -164,6 +167,14 @@ def _ask_for_a_refund(scene: Scene) -> None:
         refunds.request_refund(
             payment.order_id, amount=100, purpose="admin:faults", reason="goodwill", actor="faults"
         )
+
+
+def _cancel_what_is_confirmed() -> None:
+    """Somebody thinks again when everything is done: each step has something to undo."""
+    order = Order.objects.filter(status=Order.Status.CONFIRMED).order_by("-id").first()
+    if order is not None:
+        with suppress(NotCancellable):
+            cancel.request_cancellation(order.pk)
 
 
 # --- Workers ------------------------------------------------------------------------------------
@@ -572,7 +583,7 @@ FAULTS: tuple[Fault, ...] = (
         done="a web process kills itself before, and another after, the intake's COMMIT",
         comes_out="no answer, no promise; the same key makes one order, or replays it",
         inject=crash_in_intake, heal=no_more_crashes, until=all_struck,
-        check=points_were_struck, seconds=30,
+        check=points_were_struck, seconds=60,
     ),
     Fault(
         name="crash-saga",
@@ -580,7 +591,7 @@ FAULTS: tuple[Fault, ...] = (
         done="workers kill themselves at every point of every step, forward and undoing",
         comes_out="the lease ends, the step is done again under the same keys",
         inject=crash_in_saga, heal=no_more_crashes, until=all_struck,
-        check=points_were_struck, seconds=60,
+        check=points_were_struck, seconds=120,
     ),
     Fault(
         name="crash-twice",
@@ -588,7 +599,7 @@ FAULTS: tuple[Fault, ...] = (
         done="two workers in a row kill themselves at the same point, at four of them",
         comes_out="who was in that batch is carried on alone, and to its end",
         inject=crash_twice, heal=no_more_crashes, until=all_struck,
-        check=points_were_struck, seconds=40,
+        check=points_were_struck, seconds=120,
     ),
     Fault(
         name="crash-elsewhere",
@@ -596,7 +607,7 @@ FAULTS: tuple[Fault, ...] = (
         done="processes kill themselves around every commit of webhooks, refunds and mail",
         comes_out="the gateway sends again, the sweep finds the rest",
         inject=crash_elsewhere, heal=no_more_crashes, until=all_struck,
-        check=points_were_struck, seconds=60,
+        check=points_were_struck, seconds=120,
     ),
     Fault(
         name="worker-killed",
