@@ -1,19 +1,43 @@
-"""Content-Security-Policy: django-csp's for pages, a constant one for what is no page.
+"""What a browser may do with an answer: Content-Security-Policy and Permissions-Policy.
 
-Building the policy of a page for a JSON answer was a tenth of a checkout's time. An answer of the
-API loads nothing and is framed by nobody, and says so in one line (OWASP REST security).
+Four policies, by address:
+
+    pages          django-csp's, from settings: scripts and styles of our own files, nothing inline
+    /admin/        the same, but for Unfold: Alpine evaluates its attributes ('unsafe-eval'), and
+                   its templates carry styles inline. Scripts inline stay forbidden.
+    /api/docs/     Swagger UI: inline styles
+    no pages       one constant line: loads nothing, framed by nobody (OWASP REST security)
+
+Building the policy of a page for a JSON answer was a tenth of a checkout's time, hence the last.
 """
 
-from csp.middleware import CSPMiddleware
+from typing import Any
+
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-NO_PAGES = ("/api/v1/", "/stripe/", "/healthz", "/readyz", "/metrics")
+# Pictures, too: whatever a file below /media/ turns out to be, opened by itself it does nothing.
+NO_PAGES = ("/api/v1/", "/api/schema/", "/stripe/", "/healthz", "/readyz", "/metrics", "/media/")
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
+
+_OURS: dict[str, Any] = {
+    "default-src": ["'self'"],
+    "script-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "base-uri": ["'none'"],
+    "object-src": ["'none'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+}
+ADMIN = {**_OURS, "script-src": ["'self'", "'unsafe-eval'"]}
+DOCS = _OURS
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """django-csp, but not for what is no page."""
+    """django-csp for pages, each kind with its policy; the constant one for what is no page."""
 
     def process_request(self, request: HttpRequest) -> None:
         if not request.path_info.startswith(NO_PAGES):
@@ -22,7 +46,19 @@ class PolicyMiddleware(CSPMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        if not request.path_info.startswith(NO_PAGES):
-            return super().process_response(request, response)
-        response.headers.setdefault("Content-Security-Policy", NOTHING)
-        return response
+        if request.path_info.startswith(NO_PAGES):
+            response.headers.setdefault("Content-Security-Policy", NOTHING)
+            return response
+        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        return super().process_response(request, response)
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if not report_only:
+            if request.path_info.startswith("/admin/"):
+                parts.config = ADMIN
+            elif request.path_info.startswith("/api/docs/"):
+                parts.config = DOCS
+        return parts

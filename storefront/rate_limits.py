@@ -9,11 +9,13 @@ minute is better than a shop that is shut. The failure is remembered for `AWAY_S
 each request would wait for Redis's timeout anew.
 """
 
+import hashlib
 import ipaddress
 import logging
 import math
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -138,6 +140,22 @@ def refuse_if_reached(limit: Limit, subject: str | int) -> None:
     item, who = limit.item, str(subject)
     if not _counter.ask(lambda limiter: limiter.test(item, who), True):
         raise LimitReached(limit, _retry_after(limit, who))
+
+
+def forget(limit: Limit, subject: str | int) -> None:
+    """Begin at nothing again: who has just shown the right password was not guessing."""
+    item, who = limit.item, str(subject)
+    _counter.ask(lambda limiter: limiter.clear(item, who), None)
+
+
+def account_digest(login: str) -> str:
+    """The subject for an account's limits, the same on every face of the shop.
+
+    By digest, because Redis need not know who our customers are. In the widest reading that any
+    sign-in form has of a name: the admin's takes a full-width "ａlice@…" for alice.
+    """
+    name = unicodedata.normalize("NFKC", login).strip().lower()
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _retry_after(limit: Limit, who: str) -> int:

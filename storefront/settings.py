@@ -54,6 +54,13 @@ def a_list(value):
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def long_secrets(value):
+    found = a_list(value)
+    if any(len(secret) < 50 for secret in found):
+        raise ValueError("expected secrets of at least 50 characters, by comma")
+    return found
+
+
 def one_of(*choices):
     def check(value):
         if value not in choices:
@@ -92,6 +99,8 @@ SHOP_URL = read("SHOP_URL", a_url("http", "https"), f"http://127.0.0.1:{PORT}").
 # Where browsers find the websocket; unset: the page's own host at LIVE_PORT.
 LIVE_URL = read("LIVE_URL", a_url("ws", "wss"), "").rstrip("/")
 SECRET_KEY = read("SECRET_KEY", str, "")
+# Yesterday's keys: what they signed (sessions, guests' order links, tickets) is still good.
+SECRET_KEY_FALLBACKS = read("SECRET_KEY_FALLBACKS", long_secrets, [])
 ALLOWED_HOSTS = read("ALLOWED_HOSTS", a_list, [])
 STRIPE_SECRET_KEY = read("STRIPE_SECRET_KEY", a_secret_stripe_key, "")
 STRIPE_PUBLIC_KEY = read("STRIPE_PUBLIC_KEY", str, "")
@@ -381,6 +390,8 @@ SPECTACULAR_SETTINGS = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    # Tokens end with the password they were given for.
+    "CHECK_REVOKE_TOKEN": True,
 }
 
 # --- Mail ---------------------------------------------------------------------------------------
@@ -426,7 +437,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 _live_source = LIVE_URL or f"ws://*:{LIVE_PORT}"
 _stripe = [] if USES_SANDBOX else ["https://js.stripe.com", "https://api.stripe.com"]
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/admin/", "/api/docs/"),
+    # Admin and API browser have policies of their own: storefront/csp.py.
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "script-src": ["'self'", "https://js.stripe.com"] if _stripe else ["'self'"],
@@ -438,11 +449,17 @@ CONTENT_SECURITY_POLICY = {
         else ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
-        "base-uri": ["'self'"],
+        "base-uri": ["'none'"],
         "object-src": ["'none'"],
     },
 }
+_payment = '(self "https://js.stripe.com")' if _stripe else "()"
+PERMISSIONS_POLICY = (
+    "camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(),"
+    f" midi=(), payment={_payment}, usb=(), xr-spatial-tracking=()"
+)
 X_FRAME_OPTIONS = "DENY"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
@@ -450,6 +467,11 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_HTTPONLY = True
+if not DEVELOPMENT:
+    # Browsers take a cookie of this name over https and from this very host only: another host of
+    # the same domain cannot plant one.
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
 CSRF_FAILURE_VIEW = "apps.shop.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]
 if not DEVELOPMENT:

@@ -1,16 +1,15 @@
 """Accounts for apps: register, sign in, stay signed in. Tokens are simplejwt's."""
 
-import hashlib
 from typing import Any
 
-from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.api import bodies, documents
@@ -44,13 +43,12 @@ class Token(Endpoint):
     def post(self, request: Request) -> Response:
         body = read_body(bodies.LOGIN, sent(request))
         email = body["email"].lower()
-        # By digest: Redis need not know who our customers are.
-        rate_limits.count(
-            rate_limits.LOGINS_OF_ACCOUNT, hashlib.sha256(email.encode()).hexdigest()[:32]
-        )
+        account = rate_limits.account_digest(email)
+        rate_limits.count(rate_limits.LOGINS_OF_ACCOUNT, account)
         user = authenticate(request._request, username=email, password=body["password"])
         if user is None:
             raise AuthenticationFailed("No account matches this e-mail address and password.")
+        rate_limits.forget(rate_limits.LOGINS_OF_ACCOUNT, account)
         return Response(tokens_for(user))
 
 
@@ -66,10 +64,11 @@ class TokenRefresh(Endpoint):
             refresh = RefreshToken(text)  # type: ignore[arg-type]
         except TokenError:
             raise AuthenticationFailed("This refresh token is not valid any more.") from None
-        # An account that was closed since must not live on in its tokens.
-        user_id = refresh.get(api_settings.USER_ID_CLAIM)
-        if not get_user_model().objects.filter(pk=user_id, is_active=True).exists():
-            raise AuthenticationFailed("This refresh token is not valid any more.")
+        # Neither a closed account nor an old password may live on in its tokens.
+        try:
+            JWTAuthentication().get_user(refresh)
+        except AuthenticationFailed:
+            raise AuthenticationFailed("This refresh token is not valid any more.") from None
         return Response({"access": str(refresh.access_token), "refresh": text})
 
 

@@ -7,6 +7,7 @@ from django.core import mail
 from django.test import Client
 
 from apps.customers.models import Address, User
+from apps.shop.tasks import send_password_reset
 from tests.factories import ADDRESS, PASSWORD, AddressFactory, make_alice, make_bob
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +168,15 @@ def test_new_password_ends_other_sessions(browser: Client) -> None:
     assert phone.get("/account/").status_code == 302
 
 
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that hears at once."""
+    monkeypatch.setattr(
+        send_password_reset, "apply_async", lambda args, **_: send_password_reset(*args)
+    )
+
+
+@pytest.mark.usefixtures("worker")
 def test_password_is_reset_by_mail_once(browser: Client) -> None:
     make_alice()
     browser.post("/account/password/reset/", {"email": "alice@example.com"})
@@ -178,6 +188,7 @@ def test_password_is_reset_by_mail_once(browser: Client) -> None:
     assert Client().get(link).status_code == 400
 
 
+@pytest.mark.usefixtures("worker")
 def test_reset_link_is_the_shops_whatever_host_was_asked(browser: Client, settings) -> None:
     make_alice()
 
@@ -188,6 +199,7 @@ def test_reset_link_is_the_shops_whatever_host_was_asked(browser: Client, settin
     assert settings.SHOP_URL in mail.outbox[0].body
 
 
+@pytest.mark.usefixtures("worker")
 def test_reset_for_nobody_reads_the_same_and_sends_nothing(browser: Client) -> None:
     answer = browser.post("/account/password/reset/", {"email": "nobody@example.com"})
 

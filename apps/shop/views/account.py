@@ -1,30 +1,22 @@
 """Accounts: registering, signing in (the guest's cart comes along), orders, addresses, password."""
 
-import hashlib
+import logging
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.encoding import force_bytes
-from django.utils.http import (
-    url_has_allowed_host_and_scheme,
-    urlencode,
-    urlsafe_base64_decode,
-    urlsafe_base64_encode,
-)
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode, urlsafe_base64_decode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from kombu.exceptions import OperationalError as BrokerTrouble
 
 from apps.customers import accounts, addresses
 from apps.customers.errors import AddressBookFull, AddressInvalid, AddressNotFound, EmailTaken
@@ -40,18 +32,28 @@ from apps.shop.forms import (
     RegisterForm,
     ResetForm,
 )
-from apps.shop.views.errors import too_many
+from apps.shop.tasks import send_password_reset
+from apps.shop.views.errors import error_page, too_many
 from storefront import rate_limits
 from storefront.rate_limits import by_address, by_user, limited
+
+logger = logging.getLogger(__name__)
 
 ORDERS_PER_PAGE = 20
 LATEST = 3
 
 
 def account_named(request: HttpRequest) -> str | None:
-    """The account that a form names, by digest: Redis need not know who our customers are."""
-    email = request.POST.get("email", "").strip().lower()
-    return hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()[:32] if email else None
+    """The account that a form names, as the limits count it."""
+    email = request.POST.get("email", "").strip()
+    return rate_limits.account_digest(email) if email else None
+
+
+def account_guessed(request: HttpRequest) -> str | None:
+    """The signed-in account whose present password a form claims to know."""
+    if not request.user.is_authenticated or not request.POST.get("old_password"):
+        return None
+    return rate_limits.account_digest(request.user.email)
 
 
 def local_address(request: HttpRequest, otherwise: str) -> str:
@@ -89,6 +91,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 password=form.cleaned_data["password"],
             )
             if user is not None:
+                rate_limits.forget(
+                    rate_limits.LOGINS_OF_ACCOUNT, rate_limits.account_digest(user.email)
+                )
                 _enter(request, user)
                 return redirect(goal)
             form.add_error("password", "The two do not belong together. Please try again.")
@@ -314,7 +319,11 @@ def address_default(request: HttpRequest, address_id: int) -> HttpResponse:
 @sensitive_post_parameters()
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@limited((rate_limits.WRITES_OF_USER, by_user), answer=too_many)
+@limited(
+    (rate_limits.WRITES_OF_USER, by_user),
+    (rate_limits.LOGINS_OF_ACCOUNT, account_guessed),
+    answer=too_many,
+)
 def profile(request: HttpRequest) -> HttpResponse:
     which = request.POST.get("which") if request.method == "POST" else None
     form = NameForm(request.POST if which == "name" else None, initial={"name": request.user.name})
@@ -350,7 +359,11 @@ def password_reset(request: HttpRequest) -> HttpResponse:
     """Ask for a link. The answer is the same whether there is such an account or not."""
     form = ResetForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        _send_reset(request, form.cleaned_data["email"].lower())
+        try:
+            send_password_reset.apply_async((form.cleaned_data["email"].lower(),), retry=False)
+        except BrokerTrouble as error:
+            logger.warning("no password reset was sent: %s", type(error).__name__)
+            return error_page(request, 503, retry_after=5)
         return render(
             request,
             "shop/account/single.html",
@@ -371,28 +384,6 @@ def password_reset(request: HttpRequest) -> HttpResponse:
             "button": "Send it",
         },
         status=400 if form.is_bound else 200,
-    )
-
-
-def _send_reset(request: HttpRequest, email: str) -> None:
-    user = User.objects.filter(email=email, is_active=True).first()
-    if user is None or not user.has_usable_password():
-        return
-    path = reverse(
-        "shop:password-new",
-        args=[
-            urlsafe_base64_encode(force_bytes(user.pk)),
-            default_token_generator.make_token(user),
-        ],
-    )
-    # SHOP_URL, not the Host header, which whoever asked for the mail has chosen.
-    context = {"email": email, "link": settings.SHOP_URL + path, "shop_name": settings.SHOP_NAME}
-    send_mail(
-        render_to_string("shop/account/reset_mail_subject.txt", context).strip(),
-        render_to_string("shop/account/reset_mail.txt", context),
-        None,
-        [email],
-        fail_silently=True,
     )
 
 
