@@ -6,9 +6,13 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 
-application = get_wsgi_application()
+shop = get_wsgi_application()
 
 from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
+
+from apps.api.turnstile import Turnstile  # noqa: E402
+
+application = Turnstile(shop)
 
 # Import the views now: otherwise the first requests of every thread do, all at once, while
 # shoppers wait.

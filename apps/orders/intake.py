@@ -46,7 +46,7 @@ def place_order(request: CheckoutRequest) -> Accepted:
     """
     skus = [sku for sku, _ in request.lines]
     waiting_room.require(skus, request.tickets, f"{request.scope}:{request.key}")
-    passage = gate.take(request.scope, request.key, request.lines)
+    passage = gate.take(request.key, request.lines)
     if isinstance(passage, Shortage):
         raise OutOfStock(passage.lines)
     try:

@@ -1,6 +1,7 @@
 """The stock gate: who comes too late hears "sold out" from Redis and never reaches PostgreSQL.
 
-    passage = gate.take(scope, key, lines)      a Passage, a Shortage, or None: no gate here
+    gate.look(key, lines)                       a Shortage for who can be turned away at once
+    passage = gate.take(key, lines)             a Passage, a Shortage, or None: no gate here
     gate.give_back(passage)                     no order came of it: the units are free again
     gate.was_sold_out(passage)                  PostgreSQL had fewer: the count was too high
 
@@ -16,10 +17,12 @@ Lost counts (FLUSHALL, a restart) let everybody through until they are rebuilt. 
 everybody goes through, to PostgreSQL.
 
 A key that has taken units once passes again without taking more: its answer may have been lost, and
-the intake replays it. All SKUs of a checkout are taken in one call, or none.
+the intake replays it. (Somebody else's key gets one past the gate, and no further.) All SKUs of a
+checkout are taken in one call, or none.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,6 +60,18 @@ TAKE = """
     redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
     return {'taken'}
 """
+# KEYS and ARGV (quantities only) as above; answers only what a shortage leaves, else nothing.
+LOOK = """
+    local left, short = {}, false
+    for i = 2, #KEYS do
+        local count = redis.call('GET', KEYS[i])
+        if not count then return {} end
+        left[i - 1] = tonumber(count)
+        if left[i - 1] < tonumber(ARGV[i - 1]) then short = true end
+    end
+    if not short or redis.call('EXISTS', KEYS[1]) == 1 then return {} end
+    return left
+"""
 # Only who still has the passage gives back, and only once. INCRBY keeps a count's time to live.
 GIVE_BACK = """
     if redis.call('DEL', KEYS[1]) == 0 then return 0 end
@@ -67,6 +82,7 @@ GIVE_BACK = """
 """
 
 _redis = QuickRedis("stock gate", lambda: settings.SALES_REDIS_URL)
+_rebuild_at = 0.0  # by this process's clock; two threads that rebuild at once do no harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +94,49 @@ class Passage:
     takes: bool
 
 
-def take(scope: str, key: str, lines: Sequence[tuple[str, int]]) -> Passage | Shortage | None:
-    """Take units of the gated SKUs among `lines` ((sku, quantity)) for one checkout.
+def look(key: str, lines: Sequence[tuple[str, int]]) -> Shortage | None:
+    """What is short for a checkout that would be turned away; takes nothing, and may be None."""
+    gated = _gated(lines)
+    if not gated:
+        return None
+    _rebuild_when_due()
+    names = [_passage(key), *(_count(sku) for sku, _ in gated)]
+    try:
+        left = _redis.run(LOOK, names, [quantity for _, quantity in gated])
+    except Away:
+        return None
+    return _shortage(gated, left) if left else None
+
+
+def take(key: str, lines: Sequence[tuple[str, int]]) -> Passage | Shortage | None:
+    """Take units of the gated SKUs among `lines` ((sku, quantity)) for the checkout `key`.
 
     None: no SKU of it is gated, or the gate cannot tell; go on without it.
     """
     gated = _gated(lines)
     if not gated:
         return None
-    name = f"gate:passage:{scope}:{key}"
     _rebuild_when_due()
+    names = [_passage(key), *(_count(sku) for sku, _ in gated)]
     try:
         answer, *left = _redis.run(
-            TAKE,
-            [name, *(_count(sku) for sku, _ in gated)],
-            [_ms(PASSAGE_TIME), *(quantity for _, quantity in gated)],
+            TAKE, names, [_ms(PASSAGE_TIME), *(quantity for _, quantity in gated)]
         )
     except Away:
         return None
     if answer == "short":
-        return Shortage(
-            tuple(
-                ShortLine(sku, max(0, int(units)))
-                for (sku, quantity), units in zip(gated, left, strict=True)
-                if int(units) < quantity
-            )
+        return _shortage(gated, left)
+    return None if answer == "unknown" else Passage(names[0], gated, takes=answer == "taken")
+
+
+def _shortage(gated: Sequence[tuple[str, int]], left: Sequence[int]) -> Shortage:
+    return Shortage(
+        tuple(
+            ShortLine(sku, max(0, int(units)))
+            for (sku, quantity), units in zip(gated, left, strict=True)
+            if int(units) < quantity
         )
-    return None if answer == "unknown" else Passage(name, gated, takes=answer == "taken")
+    )
 
 
 def give_back(passage: Passage) -> None:
@@ -145,6 +177,10 @@ def rebuild(skus: Iterable[str]) -> None:
 
 def _rebuild_when_due() -> None:
     """By whichever process asks first; the others go by the count that is there."""
+    global _rebuild_at
+    if time.monotonic() < _rebuild_at:
+        return
+    _rebuild_at = time.monotonic() + REBUILD_EVERY.total_seconds()
     try:
         mine = _redis.ask(lambda client: client.set("gate:rebuild", 1, nx=True, px=REBUILD_EVERY))
         if mine:
@@ -160,9 +196,13 @@ def _gated(lines: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     return tuple((sku, units) for sku, units in lines if sku in sales and sales[sku].stock_gate)
 
 
+def _passage(key: str) -> str:
+    return f"gate:passage:{key}"
+
+
 def _count(sku: str) -> str:
     return f"gate:left:{sku}"
 
 
-def _ms(time: timedelta) -> int:
-    return int(time.total_seconds() * 1000)
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from storefront.connections import drop_dead_connections
+
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 2.0  # seconds
@@ -99,6 +101,7 @@ def assume_none(*, seconds: float = LOOK_EVERY) -> None:
 
 def look() -> Sales:
     """The sales whose doors are open, from PostgreSQL."""
+    drop_dead_connections()  # it may be asked outside of Django's requests
     found: dict[str, Sale] = {}
     with connection.cursor() as cursor:
         cursor.execute(SALES)
