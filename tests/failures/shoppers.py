@@ -9,7 +9,7 @@ with without("one_live_order_per_cart"): …          the database no longer kee
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -108,21 +108,28 @@ def accepted_first(answers: list[HttpResponse]) -> list[HttpResponse]:
 
 
 def meet(
-    patch: pytest.MonkeyPatch, where: Any, name: str, *, count: int = 2, after: bool = False
+    patch: pytest.MonkeyPatch,
+    where: Any,
+    name: str,
+    *,
+    after: bool = False,
+    meanwhile: Callable[[], Any] | None = None,
 ) -> None:
-    """The first `count` calls of `where.name` wait for each other before they begin.
+    """The first two calls of `where.name` wait for each other before they begin.
 
-    `after`: once they have their answers, and before anybody acts on hers.
+    `after`: once they have their answers, and before anybody acts on hers. `meanwhile` is done
+    while both wait.
     """
-    call, barrier, calls = getattr(where, name), threading.Barrier(count), itertools.count()
+    call, calls = getattr(where, name), itertools.count()
+    both = threading.Barrier(2, action=meanwhile, timeout=60)
 
     def together(*given: Any, **named: Any) -> Any:
-        mine = next(calls) < count
+        mine = next(calls) < 2
         if mine and not after:
-            barrier.wait(timeout=20)
+            both.wait()
         answer = call(*given, **named)
         if mine and after:
-            barrier.wait(timeout=20)
+            both.wait()
         return answer
 
     patch.setattr(where, name, together)

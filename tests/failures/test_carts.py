@@ -1,6 +1,6 @@
 """Carts: stuck for ever after a failed try, charged for what was put in later, lost at login."""
 
-import threading
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -259,18 +259,9 @@ def test_merge_of_two_logins_at_once_while_another_tab_adds_loses_and_doubles_no
     for tab in tabs:
         tab.cookies["sessionid"] = browser.cookies["sessionid"].value
     guest = carts.find(UUID(kept["id"]), token=kept["token"])
-    meet(monkeypatch, customers, "bring")  # both have read the guest's cart
-    added = threading.Event()
-    bring = customers.bring
-
-    def add_meanwhile(cart, source):
-        answer = bring(cart, source)
-        if not added.is_set():
-            added.set()
-            carts.add(guest, cup.sku, 1)
-        return answer
-
-    monkeypatch.setattr(customers, "bring", add_meanwhile)
+    # Both have read the guest's cart; now the other tab adds, and then both bring what they read.
+    other_tab = partial(carts.add, guest, cup.sku, 1)
+    meet(monkeypatch, customers, "bring", meanwhile=other_tab)
 
     answers = at_once(2, lambda n: signs_in(tabs[n], user))
 

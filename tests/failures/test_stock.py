@@ -240,7 +240,7 @@ def test_control_counters_read_changed_and_written_back_drift(
     def careless(moved, *, on_hand: int, reserved: int) -> None:
         ((_, item_id, quantity),) = moved
         seen = StockItem.objects.get(pk=item_id)
-        both_have_read.wait(timeout=20)
+        both_have_read.wait(timeout=60)
         StockItem.objects.filter(pk=item_id).update(reserved=seen.reserved + reserved * quantity)
 
     monkeypatch.setattr(holds, "_change", careless)
@@ -301,7 +301,7 @@ def test_control_rows_locked_in_the_order_of_the_cart_deadlock(
         for line in requests[0].lines:
             StockItem.objects.select_for_update().get(variant_id=line.variant_id)
             if next(firsts) < 2:
-                both_hold_one.wait(timeout=20)
+                both_hold_one.wait(timeout=60)
         return conditional.take(requests)
 
     monkeypatch.setitem(strategies.BY_NAME, "as the cart says", as_the_cart_says)
