@@ -56,6 +56,14 @@ class Payment(models.Model):
                 name="payment_refunded_within_captured",
             ),
         ]
+        indexes = [
+            # Those that the reconciler looks up one by one: under load as few as are under way.
+            models.Index(
+                fields=["id"],
+                condition=Q(status__in=["created", "requires_action", "authorized"]),
+                name="payment_open",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} {self.amount} {self.currency}"
@@ -83,6 +91,11 @@ class Refund(models.Model):
     reason = models.CharField(max_length=255, blank=True)
     actor = models.CharField(max_length=254, blank=True)
     gateway_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    generation = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,  # whoever still runs the code before this column can write
+        help_text="part of the gateway's key; rises only when nothing was found there",
+    )
     message = models.CharField(max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(db_default=Now())
@@ -161,3 +174,127 @@ class WebhookInbox(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.event_id}"
+
+
+class Discrepancy(models.Model):
+    """Where the gateway's books and ours do not agree, for a person, or for the reconciler itself.
+
+    One row per thing and kind of difference, for ever: seen again, it is opened again. The row is
+    there before anything is done about it at the gateway, and the key of what is done comes from
+    it.
+    """
+
+    class Kind(models.TextChoices):
+        NO_PAYMENT = "no_payment", "a charge without a payment"
+        SECOND_CHARGE = "second_charge", "a second charge for a payment"
+        GIVEN_UP = "given_up", "given up here, alive there"
+        OTHER_TERMS = "other_terms", "another amount or currency"
+        OTHER_CAPTURE = "other_capture", "another amount taken"
+        UNKNOWN_THERE = "unknown_there", "the gateway does not know it"
+        CANCELLED_THERE = "cancelled_there", "taken here, cancelled there"
+        REFUNDED_THERE = "refunded_there", "refunded there, by no refund of ours"
+        REFUND_LOST = "refund_lost", "refunded here, not there"
+        DISPUTED = "disputed", "disputed by the card holder"
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        RESOLVED = "resolved"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    subject = models.CharField(
+        max_length=120, help_text="the gateway's id of the payment, or ours when it has none"
+    )
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="discrepancies"
+    )
+    why = models.CharField(max_length=255)
+    evidence = models.JSONField(default=dict, help_text="both sides as they were seen")
+    history = models.JSONField(default=list, help_text="what was done about it, oldest first")
+    tries = models.PositiveSmallIntegerField(
+        default=0, help_text="how often its money was sent back; part of the gateway's key"
+    )
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the gateway was last asked to give the money back"
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    resolution = models.CharField(max_length=255, blank=True)
+    resolved_by = models.CharField(max_length=254, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    first_seen_at = models.DateTimeField(db_default=Now())
+    last_seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "discrepancies"
+        constraints = [
+            # Two runs that see the same act on one row, under one key.
+            models.UniqueConstraint(fields=["subject", "kind"], name="one_discrepancy_per_kind"),
+            models.CheckConstraint(
+                condition=Q(state="open", resolved_at__isnull=True, resolved_by="", resolution="")
+                | (
+                    Q(state="resolved", resolved_at__isnull=False)
+                    & ~Q(resolved_by="")
+                    & ~Q(resolution="")
+                ),
+                name="discrepancy_open_or_resolved_by_somebody",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["last_seen_at"], condition=Q(state="open"), name="discrepancy_open"
+            ),
+            models.Index(fields=["asked_at"], name="discrepancy_asked"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.subject}"
+
+
+class Reconciliation(models.Model):
+    """How far a comparison with the gateway has come, so that whoever dies is gone on from there.
+
+    Two rows: the recent past, compared every minute, and everything, compared every day.
+    """
+
+    class Scope(models.TextChoices):
+        RECENT = "recent"
+        ALL = "all"
+
+    class Phase(models.TextChoices):
+        IDLE = "idle"  # nothing is under way
+        OPEN = "open"  # our open payments and the open discrepancies, one by one
+        CHANGED = "changed"  # what the gateway says has changed out of turn
+        LISTED = "listed"  # the gateway's list, newest first
+        OURS = "ours"  # payments of ours that the list did not show
+
+    scope = models.CharField(primary_key=True, max_length=8, choices=Scope)
+    phase = models.CharField(max_length=8, choices=Phase, default=Phase.IDLE)
+    cursor = models.CharField(
+        max_length=120, blank=True, help_text="the last one compared in this phase"
+    )
+    since = models.DateTimeField(null=True, blank=True, help_text="the listed span begins")
+    until = models.DateTimeField(null=True, blank=True, help_text="the listed span ends")
+    changed_since = models.DateTimeField(
+        null=True, blank=True, help_text="changes up to here are known"
+    )
+    compared = models.PositiveIntegerField(default=0)
+    settled = models.PositiveIntegerField(default=0)
+    untold = models.JSONField(
+        default=list, help_text="orders whose payment was settled and whose saga does not know yet"
+    )
+    failures = models.PositiveIntegerField(default=0, help_text="in a row")
+    error = models.CharField(max_length=255, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="the last whole run")
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.phase}"
+
+
+class SeenIntent(models.Model):
+    """What the gateway's list has shown in the comparison of everything that is under way."""
+
+    intent_id = models.CharField(primary_key=True, max_length=120)
+
+    def __str__(self) -> str:
+        return self.intent_id
