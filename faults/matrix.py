@@ -78,7 +78,7 @@ class Fault:
 
     `seconds` is how long it lasts at most. `sells`: orders must be accepted all the while.
     `combines`: may come together with others, of which none pulls the same `lever`. `missing` says
-    why it cannot be had on this machine.
+    why it cannot be had on this machine. `short_holds`: tried with holds of seconds.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Fault:
     until: Callable[[Scene], bool] = _never
     check: Callable[[Scene], Iterable[str]] = _no_complaint
     sells: bool = True
+    short_holds: bool = False
     combines: bool = True
     missing: Callable[[], str] = str
     patience: timedelta = timedelta(seconds=240)  # until all is at rest again
@@ -804,21 +805,6 @@ FAULTS: tuple[Fault, ...] = (
         inject=cut_gateway_off, heal=reach_gateway, seconds=30,
     ),
     Fault(
-        name="outage-longer-than-hold",
-        lever="gateway",
-        done="the gateway executes and does not answer, then is gone past the cap of holds",
-        comes_out="holds are kept to their cap; then intents are cancelled and units released",
-        inject=outage_longer_than_hold, heal=heal_gateway, check=called_off_at_the_cap,
-        seconds=HOLD_CAP_SECONDS + 6, combines=False,
-    ),
-    Fault(
-        name="success-after-hold",
-        lever="workers",
-        done="banks approve while no worker runs, until the holds are over",
-        comes_out="confirmed, or called off with the money back; never both",
-        inject=forget_the_workers, heal=workers_return, seconds=HOLD_SECONDS + 2, combines=False,
-    ),
-    Fault(
         name="gateway-forgets-keys",
         lever="gateway",
         done="payments are made and not heard of, then a day passes and the keys are forgotten",
@@ -850,14 +836,6 @@ FAULTS: tuple[Fault, ...] = (
         heal=heal_gateway, check=gateway_was_struck, seconds=6,
     ),
     Fault(
-        name="webhook-never",
-        lever="gateway",
-        done="no webhook comes at all",
-        comes_out="whoever waits for one is asked for at her deadline",
-        inject=at_gateway(rule("webhook_drop")),
-        heal=heal_gateway, check=gateway_was_struck, seconds=10,
-    ),
-    Fault(
         name="webhook-forged",
         lever="gateway",
         done="webhooks unsigned, forged, stale, for another shop, of another amount or currency",
@@ -866,12 +844,39 @@ FAULTS: tuple[Fault, ...] = (
         combines=False,
     ),
     Fault(
+        name="webhook-never",
+        lever="gateway",
+        done="no webhook comes at all",
+        comes_out="whoever waits for one is asked for at her deadline",
+        inject=at_gateway(rule("webhook_drop")),
+        heal=heal_gateway, check=gateway_was_struck, seconds=10,
+        short_holds=True, combines=False,
+    ),
+    Fault(
+        name="outage-longer-than-hold",
+        lever="gateway",
+        done="the gateway executes and does not answer, then is gone past the cap of holds",
+        comes_out="holds are kept to their cap; then intents are cancelled and units released",
+        inject=outage_longer_than_hold, heal=heal_gateway, check=called_off_at_the_cap,
+        seconds=HOLD_CAP_SECONDS + 6, combines=False,
+        short_holds=True,
+    ),
+    Fault(
+        name="success-after-hold",
+        lever="workers",
+        done="banks approve while no worker runs, until the holds are over",
+        comes_out="confirmed, or called off with the money back; never both",
+        inject=forget_the_workers, heal=workers_return, seconds=HOLD_SECONDS + 2, combines=False,
+        short_holds=True,
+    ),
+    Fault(
         name="clock-ahead",
         lever="workers",
         done="the workers' clocks are ten minutes ahead",
         comes_out="nothing expires early, orders go on: PostgreSQL's clock decides",
         inject=workers_clock(600), heal=set_clocks_right, check=nothing_expired_early,
         seconds=10, missing=clock.missing, combines=False,
+        short_holds=True,
     ),
     Fault(
         name="clock-behind",
@@ -880,6 +885,7 @@ FAULTS: tuple[Fault, ...] = (
         comes_out="nothing stays longer than it may, orders go on",
         inject=workers_clock(-600), heal=set_clocks_right, check=nothing_expired_early,
         seconds=10, missing=clock.missing, combines=False,
+        short_holds=True,
     ),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}

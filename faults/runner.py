@@ -120,6 +120,7 @@ class Run:
         if row.not_run:
             self.say(f"  --   {row.name}: not run: {row.not_run}")
             return
+        self.shop.use_holds(short=any(fault.short_holds for fault in together))
         dice = random.Random(f"{self.seed} {row.name}")
         scenes = [Scene(self.shop, self.shoppers, self.told, dice) for _ in together]
         struck_before = self._struck()

@@ -29,7 +29,7 @@ import redis
 import requests
 
 from apps.promos.models import Promo
-from faults.place import DATABASE
+from faults.place import DATABASE, HOLD_CAP_SECONDS, HOLD_SECONDS
 from faults.proxy import Proxy
 from storefront import embedded, failpoints
 from storefront.embedded.postgres import postmaster_pid
@@ -37,6 +37,7 @@ from storefront.embedded.processes import runs
 from storefront.embedded.redis_server import redis_pid
 from storefront.stack import Ports, Stack
 from storefront.stack.programs import celery, programs
+from storefront.stack.running import running_pid
 
 HOT, SCARCE = "FAULTS-HOT", "FAULTS-SCARCE"
 COLD = tuple(f"FAULTS-COLD-{number}" for number in range(1, 9))
@@ -60,6 +61,7 @@ class Shop:
         self.points = home / "failpoints"
         self._say = say
         self._seed = seed
+        self._short_holds = False
         self._held = contextlib.ExitStack()
         self._connections: list[psycopg.Connection[tuple]] = []
 
@@ -96,6 +98,8 @@ class Shop:
         self._fill_shelves()
 
     def _clear_away_the_last_run(self) -> None:
+        if holder := running_pid(self.home):
+            raise RuntimeError(f"another run goes on in {self.home} (pid {holder})")
         embedded.stop(self.home, say=self._say)  # of a run that was killed
         for leftover in ("failpoints", "mail", "redis"):
             shutil.rmtree(self.home / leftover, ignore_errors=True)
@@ -187,6 +191,17 @@ class Shop:
         pid = self.children(name)[-1]
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def use_holds(self, *, short: bool) -> None:
+        """The shop's own holds, or short ones: for web and worker from a new start on."""
+        if short == self._short_holds:
+            return
+        self._short_holds = short
+        self._say(f"restarting web and worker with {'short' if short else 'usual'} holds")
+        seconds = (str(HOLD_SECONDS), str(HOLD_CAP_SECONDS)) if short else (None, None)
+        for name in ("web", "worker"):
+            self.restart_with(name, HOLD_SECONDS=seconds[0], HOLD_CAP_SECONDS=seconds[1])
+        self.stack.wait_ready()
 
     def restart_with(self, name: str, **environment: str | None) -> None:
         self.stack.change_environment(name, **environment)

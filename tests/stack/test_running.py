@@ -17,6 +17,7 @@ from django.conf import settings
 
 from storefront import embedded
 from storefront.stack import Ports, Stack, StackError
+from storefront.stack.programs import Program
 from storefront.stack.running import MARK, end_leftovers, running_pid
 
 ON_A_DEVELOPERS_MACHINE = {"DEBUG": "1", "DJANGO_SETTINGS_MODULE": "storefront.settings"}
@@ -230,3 +231,26 @@ def test_the_whole_shop_survives_the_death_of_each_process(live_stack: Stack) ->
     live_stack.wait_ready()
     with urllib.request.urlopen(f"{live_stack.url}/healthz", timeout=5) as answer:
         assert answer.status == 200
+
+
+def test_a_process_can_be_added_and_finds_a_changed_environment_at_its_next_start(
+    small_stack,
+) -> None:
+    with small_stack() as stack:
+        stack.add(Program(name="sleeper", argv=("sleep", "600"), leaves=1))
+        with pytest.raises(StackError, match="sleeper does not run"):
+            stack.pid("sleeper")
+        stack.change_environment("sleeper", TEA="green")
+        stack.start_process("sleeper")
+        until(lambda: came_back(stack, "sleeper", 0))
+        assert "TEA=green" in environment_of(stack.pid("sleeper"))
+        stack.change_environment("sleeper", TEA=None)
+        stack.restart("sleeper")
+        until(lambda: came_back(stack, "sleeper", 0))
+        assert "TEA=green" not in environment_of(stack.pid("sleeper"))
+        with pytest.raises(ValueError, match="there is a process sleeper already"):
+            stack.add(Program(name="sleeper", argv=("sleep", "1"), leaves=1))
+
+
+def environment_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
