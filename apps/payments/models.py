@@ -253,16 +253,18 @@ class Discrepancy(models.Model):
 class Reconciliation(models.Model):
     """How far a comparison with the gateway has come, so that whoever dies is gone on from there.
 
-    Two rows: the recent past, compared every minute, and everything, compared every day.
+    Three rows: what is open here and what was listed lately, every minute; everything, every day.
     """
 
     class Scope(models.TextChoices):
+        OPEN = "open"
         RECENT = "recent"
         ALL = "all"
 
     class Phase(models.TextChoices):
         IDLE = "idle"  # nothing is under way
-        OPEN = "open"  # our open payments and the open discrepancies, one by one
+        PAYMENTS = "payments"  # our open payments, one by one
+        DOUBTS = "doubts"  # open discrepancies, one by one
         CHANGED = "changed"  # what the gateway says has changed out of turn
         LISTED = "listed"  # the gateway's list, newest first
         OURS = "ours"  # payments of ours that the list did not show
