@@ -59,6 +59,16 @@ _IN_REVIEW = ("orders_saga", "state = 'review'")
 _INBOX = ("payments_webhookinbox", "state = 'received'")
 _UNMIRRORED = ("payments_webhookinbox", "mirrored_at IS NULL")
 _MAIL = ("notifications_notification", "state = 'due'")
+_DISCREPANCIES = ("payments_discrepancy", "state = 'open'")
+
+
+def _reconciled_ago(scope: str) -> str:
+    """Seconds since the last whole comparison, or since the first began that has not ended."""
+    return (
+        "SELECT extract(epoch FROM now() - coalesce(finished_at, started_at))"  # noqa: S608
+        f" FROM payments_reconciliation WHERE scope = '{scope}'"
+    )
+
 
 READINGS = (
     Reading(
@@ -95,6 +105,31 @@ READINGS = (
         name="mail_late_seconds",
         about="How long the longest waiting notification is due",
         sql=_lateness(*_MAIL),
+    ),
+    Reading(
+        name="discrepancies_open",
+        about="What does not fit between the gateway's books and ours",
+        sql=_waiting(*_DISCREPANCIES),
+    ),
+    Reading(
+        name="reconciled_open_seconds_ago",
+        about="Since our open payments were last compared with the gateway's",
+        sql=_reconciled_ago("open"),
+    ),
+    Reading(
+        name="reconciled_recent_seconds_ago",
+        about="Since the gateway's latest payments were last compared with ours",
+        sql=_reconciled_ago("recent"),
+    ),
+    Reading(
+        name="reconciled_all_seconds_ago",
+        about="Since all payments were last compared",
+        sql=_reconciled_ago("all"),
+    ),
+    Reading(
+        name="reconciler_failures",
+        about="Comparisons in a row that did not come to their end",
+        sql="SELECT max(failures) FROM payments_reconciliation",
     ),
     Reading(
         name="database_connections",

@@ -32,6 +32,7 @@ import redis
 from django.conf import settings
 
 from apps.payments.gateway import (
+    Change,
     Gateway,
     GatewayCircuitOpen,
     GatewayError,
@@ -315,6 +316,10 @@ class BreakerGateway:
         with self._circuit.asking():
             return self._gateway.retrieve(intent_id)
 
+    def search(self, *, payment_id: str) -> Intent | None:
+        with self._circuit.asking():
+            return self._gateway.search(payment_id=payment_id)
+
     def find(
         self, *, payment_id: str, created_after: datetime, created_before: datetime | None = None
     ) -> Intent | None:
@@ -324,12 +329,20 @@ class BreakerGateway:
             )
 
     def list_intents(
-        self, *, created_after: datetime, created_before: datetime | None = None
+        self,
+        *,
+        created_after: datetime,
+        created_before: datetime | None = None,
+        behind: str | None = None,
     ) -> Iterator[Intent]:
         with self._circuit.asking():
             yield from self._gateway.list_intents(
-                created_after=created_after, created_before=created_before
+                created_after=created_after, created_before=created_before, behind=behind
             )
+
+    def list_changes(self, *, since: datetime, behind: str | None = None) -> Iterator[Change]:
+        with self._circuit.asking():
+            yield from self._gateway.list_changes(since=since, behind=behind)
 
     def retrieve_refunds(self, intent_id: str) -> list[GatewayRefund]:
         with self._circuit.asking():

@@ -8,25 +8,29 @@ Dying between any two of these lines is harmless: the key of each question comes
 so asking again gets the same answer, and nothing asked is nothing written.
 
 Unknown outcomes are resolved by the same key, then by looking the payment up at the gateway, never
-by a new charge.
+by a new charge. A key that repeats a stored failure for ever, and under which the gateway has
+nothing, is exchanged for a new one (`_exchange_spent_keys`), so that the order can go on.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.payments import refunds
 from apps.payments.gateway import (
     Gateway,
+    GatewayError,
     GatewayOutcomeUnknown,
     GatewayRefund,
     GatewayRefused,
@@ -44,6 +48,17 @@ logger = logging.getLogger(__name__)
 S = Payment.Status
 CONCURRENT_CALLS = 128  # per process; a batch of the saga asks in one wave
 KEY_HAS_OTHER_WORDS = "idempotency_error"
+# How long ago a spent key must have been asked for before nobody believes any more that the
+# gateway still works on it. A call is given up after 8 s here, and after 80 s there.
+NOTHING_COMES_AFTER = timedelta(minutes=2)
+
+
+class GatewayKeySpent(GatewayOutcomeUnknown):
+    """This key will repeat its failure for ever, and the gateway shows nothing made under it."""
+
+    def __init__(self, failure: GatewayError, *, key: str) -> None:
+        super().__init__(failure.message, replayed=True, request_id=failure.request_id)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,8 @@ class Answer:
     """What came of one question.
 
     `facts` go to the books; `refund` settles one of our refund rows; `transient` asks for a retry;
-    `refused` is the gateway's final no to what was wanted; `broken` is an error of ours.
+    `refused` is the gateway's final no to what was wanted; `broken` is an error of ours. `spent`
+    is True when nothing will ever come of `key`.
     """
 
     payment_id: UUID
@@ -63,6 +79,7 @@ class Answer:
     refused: str = ""
     broken: str = ""
     key: str = ""
+    spent: bool = False
     duration_ms: int = 0
 
 
@@ -132,7 +149,16 @@ def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID
         if answer.refund is not None:
             refunds.settle(*answer.refund)
     ours = Payment.objects.filter(order_id__in=list(order_ids)).values_list("pk", flat=True)
-    settled = settle((fact for answer in answers for fact in answer.facts), also=ours)
+    barren = [answer for answer in answers if answer.spent and _asked_long_ago(answer)]
+    facts = [fact for answer in answers for fact in answer.facts]
+    # On the way back nothing made is as good as given up.
+    facts += [
+        Learnt(answer.payment_id, S.VOIDED, unheard=True)
+        for answer in barren
+        if answer.purpose == "call back" and ":authorize:" in answer.key
+    ]
+    settled = settle(facts, also=ours)
+    _exchange_spent_keys(barren, settled.payments)
     GatewayCall.objects.bulk_create(
         GatewayCall(
             payment_id=answer.payment_id,
@@ -145,6 +171,34 @@ def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID
         for answer in answers
     )
     return {payment.order_id: payment for payment in settled.payments.values()}
+
+
+def _asked_long_ago(answer: Answer) -> bool:
+    """Whether a call under this key was written down so long ago that it cannot be under way."""
+    return GatewayCall.objects.filter(
+        payment_id=answer.payment_id,
+        key=answer.key,
+        created_at__lt=Now() - NOTHING_COMES_AFTER,
+    ).exists()
+
+
+def _exchange_spent_keys(barren: list[Answer], locked: Mapping[UUID, Payment]) -> None:
+    """New keys for payments whose key is spent and made nothing; their rows are locked.
+
+    Never a second charge: the old key can make none any more, and only a payment that still stands
+    where the question found it gets a new one. (A capture or void is made once in any case.)
+    """
+    for answer in barren:
+        payment = locked[answer.payment_id]
+        wanted = {
+            payment.key("authorize"): payment.status == S.CREATED and payment.intent_id is None,
+            payment.key("capture"): payment.status == S.AUTHORIZED,
+            payment.key("void"): payment.status not in (S.VOIDED, S.CAPTURED, S.REFUNDED),
+        }
+        if wanted.get(answer.key, False):
+            logger.warning("payment %s: %s is spent, a new key is taken", payment.pk, answer.key)
+            Payment.objects.filter(pk=payment.pk).update(generation=F("generation") + 1)
+            payment.generation += 1
 
 
 def _in_a_word(answer: Answer) -> str:
@@ -194,7 +248,11 @@ def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
             amount=payment.amount,
             currency=payment.currency,
             payment_method=payment.payment_method,
-            metadata={"payment_id": str(payment.pk), "order_id": str(payment.order_id)},
+            metadata={
+                "payment_id": str(payment.pk),
+                "order_id": str(payment.order_id),
+                "shop": our_mark(),
+            },
             return_url=payment.return_url,
         )
     except (GatewayOutcomeUnknown, GatewayRefused) as no:
@@ -207,8 +265,13 @@ def _authorized_intent(gateway: Gateway, payment: Payment) -> Intent:
         # other words; only the gateway's list can tell now.
         found = find()
         if found is None:
-            raise
+            raise GatewayKeySpent(no, key=payment.key("authorize")) from no
         return found
+
+
+def our_mark() -> str:
+    """What tells our payments from those of others who use the same account: our address."""
+    return settings.SHOP_URL[:500]
 
 
 def _look_later(payment: Payment) -> Callable[[Gateway], Answer]:
@@ -230,7 +293,7 @@ def _capture_later(payment: Payment) -> Callable[[Gateway], Answer]:
                 raise
             intent = gateway.retrieve(str(payment.intent_id))
             if intent.status == IntentStatus.REQUIRES_CAPTURE:
-                raise  # never executed, and this key will not: a person raises the generation
+                raise GatewayKeySpent(unknown, key=key) from unknown  # never executed
         except GatewayRefused as no:
             # Often it is captured already, or the authorization has lapsed: look.
             intent = no.intent or gateway.retrieve(str(payment.intent_id))
@@ -257,12 +320,11 @@ def _call_back_later(payment: Payment, refund: Refund | None) -> Callable[[Gatew
                 intent_id = _authorized_intent(gateway, payment).id
             except PaymentDeclined as declined:
                 intent_id = declined.intent_id
-            except GatewayRefused as no:
+            except GatewayRefused:
                 # Such a request never makes anything; had an earlier one under this key, the
                 # gateway would have repeated its answer. Without this an order with a token that
                 # nobody knows ends on a person's desk.
-                if no.code == KEY_HAS_OTHER_WORDS:
-                    raise
+                pass
             if intent_id is None:
                 return _answer(payment, "call back", [Learnt(payment.pk, S.VOIDED)])
         key = payment.key("void")
@@ -274,6 +336,8 @@ def _call_back_later(payment: Payment, refund: Refund | None) -> Callable[[Gatew
             if not unknown.replayed:
                 raise
             intent = gateway.retrieve(intent_id)
+            if intent.status not in (IntentStatus.CANCELED, IntentStatus.SUCCEEDED):
+                raise GatewayKeySpent(unknown, key=key) from unknown
         answer = _from_intent(payment, "call back", intent, key=key)
         if intent.status != IntentStatus.CANCELED:
             # Taken after all: the books now say so, and the next round refunds it.
@@ -333,6 +397,8 @@ def _ask_one(question: Question) -> Answer:
             message=no.message[:255],
         )
         answer = plain(facts=(fact,), refused=no.message)
+    except GatewayKeySpent as spent:
+        answer = replace(plain(transient=_named(spent), spent=True), key=spent.key)
     except GatewayTransient as trouble:
         answer = plain(transient=_named(trouble))
     except (GatewayRefused, Contradiction) as no:

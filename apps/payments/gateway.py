@@ -1,4 +1,4 @@
-"""The payment gateway as the shop sees it: seven verbs, their answers, and how they can fail.
+"""The payment gateway as the shop sees it: its verbs, their answers, and how they can fail.
 
 Everything in the shop talks to the card processor through the `Gateway` protocol; only
 `stripe_gateway.py` knows that it is Stripe. Amounts are integer minor units, currencies are
@@ -38,6 +38,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+PAGE = 100  # payments or changes that the gateway lists at a time
+NO_SUCH_OBJECT = "resource_missing"  # the code of a GatewayRefused
+
 
 class IntentStatus(StrEnum):
     """Where a payment stands at the gateway (Stripe's PaymentIntent statuses, all of them)."""
@@ -55,9 +58,10 @@ class IntentStatus(StrEnum):
 class Intent:
     """One payment at the gateway.
 
-    `amount_refunded` is only current from `retrieve`, `find` and `list_intents`; the answers of
-    mutating verbs may be replays of what was true when they first ran.
-    `decline_code` and `message` tell why the last attempt failed, if one did.
+    `amount_refunded` and `disputed` are only current from `retrieve`, `find`, `search` and
+    `list_intents`; the answers of mutating verbs may be replays of what was true when they first
+    ran. `decline_code` and `message` tell why the last attempt failed, if one did. `shop` is the
+    mark of the shop that made it; None when it carries none.
     """
 
     id: str
@@ -69,9 +73,11 @@ class Intent:
     currency: str
     payment_id: str | None
     order_id: str | None
+    shop: str | None
     next_action_url: str | None
     decline_code: str | None
     message: str | None
+    disputed: bool
     created_at: datetime
 
 
@@ -84,6 +90,18 @@ class GatewayRefund:
     amount: int
     status: str
     metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something out of the ordinary that happened to a payment: given back, called off, disputed.
+
+    `closes` is True when it ends a payment (a cancellation, a refund), as most of ours do.
+    """
+
+    id: str
+    intent_id: str
+    closes: bool
 
 
 class GatewayError(Exception):
@@ -200,7 +218,8 @@ class Gateway(Protocol):
     ) -> Intent:
         """Reserve money on a card; `capture` takes it later.
 
-        `metadata` carries `payment_id` and `order_id`, by which `find` knows the payment again.
+        `metadata` carries `payment_id` and `order_id`, by which `find` knows the payment again, and
+        the mark of this `shop`: others may use the same account.
         Answers REQUIRES_CAPTURE, REQUIRES_ACTION (send the shopper to `next_action_url`; the
         gateway sends them back to `return_url`) or PROCESSING.
         """
@@ -219,6 +238,9 @@ class Gateway(Protocol):
     def retrieve(self, intent_id: str) -> Intent:
         """The payment as it stands now."""
 
+    def search(self, *, payment_id: str) -> Intent | None:
+        """The payment that carries our `payment_id`, quickly: only a "yes" is certain."""
+
     def find(
         self, *, payment_id: str, created_after: datetime, created_before: datetime | None = None
     ) -> Intent | None:
@@ -229,9 +251,23 @@ class Gateway(Protocol):
         """
 
     def list_intents(
-        self, *, created_after: datetime, created_before: datetime | None = None
+        self,
+        *,
+        created_after: datetime,
+        created_before: datetime | None = None,
+        behind: str | None = None,
     ) -> Iterator[Intent]:
-        """Every payment created in the span, newest first, bounds included to the second."""
+        """Every payment created in the span, newest first, bounds included to the second.
+
+        Asked for in pages of `PAGE`, as they are needed. `behind` is the id of a payment of an
+        earlier answer: the list goes on with the one that follows it.
+        """
+
+    def list_changes(self, *, since: datetime, behind: str | None = None) -> Iterator[Change]:
+        """What happened out of the ordinary, newest first; kept by the gateway for 30 days.
+
+        `behind` is the id of a change of an earlier answer.
+        """
 
     def retrieve_refunds(self, intent_id: str) -> list[GatewayRefund]:
         """Every refund of a payment, newest first."""

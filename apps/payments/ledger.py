@@ -45,7 +45,8 @@ class Contradiction(Exception):
 class Learnt:
     """What is known about one payment now.
 
-    `unasked` facts hold only for a payment that the gateway was never asked about.
+    `unasked` facts hold only for a payment that the gateway was never asked about, `unheard` ones
+    for a payment of which the gateway has shown nothing.
     """
 
     payment_id: UUID
@@ -56,6 +57,7 @@ class Learnt:
     decline_code: str = ""
     message: str = ""
     unasked: bool = False
+    unheard: bool = False
 
 
 @dataclass(slots=True)
@@ -112,6 +114,8 @@ def _learn(payment: Payment, fact: Learnt) -> bool:
     """Apply one fact to the row in memory; whether anything changed."""
     if fact.unasked and payment.asked_at is not None:
         return False  # a slow worker has asked meanwhile: there may be something to call back
+    if fact.unheard and payment.intent_id:
+        return False  # it was found meanwhile: that is to be called back
     if fact.intent_id and payment.intent_id and fact.intent_id != payment.intent_id:
         # Checked before, without the lock; whoever came second speaks of another charge.
         logger.error(

@@ -292,6 +292,10 @@ class Reconciliation(models.Model):
     def __str__(self) -> str:
         return f"{self.scope} {self.phase}"
 
+    @property
+    def is_under_way(self) -> bool:
+        return self.phase != self.Phase.IDLE
+
 
 class SeenIntent(models.Model):
     """What the gateway's list has shown in the comparison of everything that is under way."""

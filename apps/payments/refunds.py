@@ -158,6 +158,19 @@ def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
     return bool(written)
 
 
+def adopt(order_id: UUID, sent: GatewayRefund, *, actor: str, reason: str) -> Refund:
+    """Take a refund that somebody made at the gateway into our books, in the caller's transaction.
+
+    The same one again is the refund that is there. Raises RefundRefused when it passes what is
+    left.
+    """
+    payment = Payment.objects.select_for_update(no_key=True).get(order_id=order_id)
+    purpose = f"gateway:{sent.id}"
+    refund = _open(payment, amount=sent.amount, purpose=purpose, reason=reason, actor=actor)
+    settle(refund.pk, sent)
+    return refund
+
+
 def send_due(limit: int = 50) -> int:
     """Send refunds that people or returns asked for. A worker's job; safe to run twice at once."""
     with transaction.atomic():

@@ -23,6 +23,8 @@ import urllib3
 from django.conf import settings
 
 from apps.payments.gateway import (
+    PAGE,
+    Change,
     GatewayBusy,
     GatewayMisconfigured,
     GatewayOutcomeUnknown,
@@ -38,9 +40,16 @@ API_VERSION = "2026-08-26.dahlia"
 """Pinned: a newer library must not change the shape of what we read."""
 
 MOST_CONNECTIONS = 128
-_PAGE = 100
 _CLOCK_SLACK = timedelta(minutes=10)
 """How far the gateway's clock and ours may stand apart when a payment is searched by time."""
+_CLOSING = ("payment_intent.canceled", "charge.refunded")
+_CHANGES = (
+    *_CLOSING,
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+)
 
 stripe.enable_telemetry = False
 
@@ -188,6 +197,15 @@ class StripeGateway:
             )
         )
 
+    def search(self, *, payment_id: str) -> Intent | None:
+        found = self._call(
+            "get",
+            "/v1/payment_intents/search",
+            query=f"metadata['payment_id']:'{_quoted(payment_id)}'",
+            limit=1,
+        )["data"]
+        return self.retrieve(found[0]["id"]) if found else None
+
     def find(
         self, *, payment_id: str, created_after: datetime, created_before: datetime | None = None
     ) -> Intent | None:
@@ -196,14 +214,9 @@ class StripeGateway:
         Stripe's search is quick but lags behind by up to a minute, so its "yes" counts and its
         "no" does not; the list is always current.
         """
-        found = self._call(
-            "get",
-            "/v1/payment_intents/search",
-            query=f"metadata['payment_id']:'{_quoted(payment_id)}'",
-            limit=1,
-        )["data"]
-        if found:
-            return self.retrieve(found[0]["id"])
+        found = self.search(payment_id=payment_id)
+        if found is not None:
+            return found
         until = created_before + _CLOCK_SLACK if created_before else None
         for intent in self.list_intents(
             created_after=created_after - _CLOCK_SLACK, created_before=until
@@ -213,15 +226,38 @@ class StripeGateway:
         return None
 
     def list_intents(
-        self, *, created_after: datetime, created_before: datetime | None = None
+        self,
+        *,
+        created_after: datetime,
+        created_before: datetime | None = None,
+        behind: str | None = None,
     ) -> Iterator[Intent]:
         created = {"gte": int(created_after.timestamp())}
         if created_before is not None:
             created["lte"] = int(created_before.timestamp())
         yield from map(
             _intent,
-            self._pages("/v1/payment_intents", created=created, expand=["data.latest_charge"]),
+            self._pages(
+                "/v1/payment_intents",
+                behind=behind,
+                created=created,
+                expand=["data.latest_charge"],
+            ),
         )
+
+    def list_changes(self, *, since: datetime, behind: str | None = None) -> Iterator[Change]:
+        events = self._pages(
+            "/v1/events",
+            behind=behind,
+            types=list(_CHANGES),
+            created={"gte": int(since.timestamp())},
+        )
+        for event in events:
+            shown = event["data"]["object"]
+            its_own = shown["object"] == "payment_intent"
+            intent_id = shown["id"] if its_own else shown["payment_intent"]
+            if intent_id:  # other systems of the account may charge without a PaymentIntent
+                yield Change(id=event["id"], intent_id=intent_id, closes=event["type"] in _CLOSING)
 
     def read_intent(self, shown: Mapping[str, Any]) -> Intent:
         return _intent(shown)
@@ -278,11 +314,16 @@ class StripeGateway:
         self._call("delete", f"/v1/webhook_endpoints/{endpoint_id}")
 
     def _pages(
-        self, path: str, *, intent_id: str | None = None, **params: Any
+        self,
+        path: str,
+        *,
+        intent_id: str | None = None,
+        behind: str | None = None,
+        **params: Any,
     ) -> Iterator[dict[str, Any]]:
-        cursor: dict[str, str] = {}
+        cursor: dict[str, str] = {"starting_after": behind} if behind else {}
         while True:
-            page = self._call("get", path, intent_id=intent_id, limit=_PAGE, **params, **cursor)
+            page = self._call("get", path, intent_id=intent_id, limit=PAGE, **params, **cursor)
             yield from page["data"]
             if not page["has_more"] or not page["data"]:
                 return
@@ -374,9 +415,11 @@ def _intent(shown: Mapping[str, Any]) -> Intent:
         currency=shown["currency"].upper(),
         payment_id=metadata.get("payment_id"),
         order_id=metadata.get("order_id"),
+        shop=metadata.get("shop"),
         next_action_url=_next_action_url(shown["next_action"]),
         decline_code=failure.get("decline_code") or failure.get("code"),
         message=failure.get("message"),
+        disputed=_disputed(shown["latest_charge"]),
         created_at=datetime.fromtimestamp(shown["created"], UTC),
     )
 
@@ -388,6 +431,10 @@ def _refunded(charge: str | Mapping[str, Any] | None) -> int:
     released: int = charge["amount"] - charge["amount_captured"]
     refunded: int = charge["amount_refunded"] - released
     return max(0, refunded)
+
+
+def _disputed(charge: str | Mapping[str, Any] | None) -> bool:
+    return isinstance(charge, Mapping) and bool(charge["disputed"])
 
 
 def _next_action_url(action: Mapping[str, Any] | None) -> str | None:

@@ -1,15 +1,30 @@
-"""Bells of the payments: webhooks to apply, events to mirror, refunds to send, and a
-gateway that is back."""
+"""Bells of the payments: webhooks to apply, events to mirror, refunds to send, a gateway
+that is back, and two sets of books to compare."""
 
+import logging
 import time
+from datetime import timedelta
 
 from celery import shared_task
 
 from apps.payments import inbox, mirror, refunds
+from apps.payments.gateway import GatewayTransient
+from apps.payments.models import Reconciliation
+from apps.payments.reconciler import runs
 from apps.payments.signals import gateway_recovered
 from storefront import bells
 
+logger = logging.getLogger(__name__)
+
 ROUNDS_FOR = 10.0  # seconds
+# Mail and mirroring wait in the same queue. Everything may take its time: a part of it each minute,
+# so that comparing it takes a small share of the one process.
+COMPARE_FOR = {
+    Reconciliation.Scope.OPEN: 8.0,
+    Reconciliation.Scope.RECENT: 8.0,
+    Reconciliation.Scope.ALL: 5.0,
+}
+EVERY = {Reconciliation.Scope.ALL: timedelta(days=1)}
 
 
 @shared_task(name="payments.apply_webhooks")
@@ -40,3 +55,19 @@ def send_refunds() -> int:
 def tell_of_recovery() -> None:
     """The circuit has closed: whoever waits for the gateway need not wait any longer."""
     gateway_recovered.send(sender=None)
+
+
+@shared_task(name="payments.reconcile")
+def reconcile() -> None:
+    """Compare with the gateway for some seconds: what is open, the recent past, and once a day
+    everything. What is left over goes on where it stopped."""
+    for scope, seconds in COMPARE_FOR.items():
+        try:
+            run = runs.run(scope, at_most=seconds, every=EVERY.get(scope))
+        except runs.Busy:
+            return
+        except GatewayTransient as trouble:
+            logger.warning("not compared with the gateway: %s", trouble)
+            return  # its row says so; in a minute once more
+        if run.is_under_way and scope not in EVERY:
+            bells.ring("payments.reconcile")

@@ -1,0 +1,170 @@
+"""The rows of what does not fit: opened, closed when it fits again, decided on by people.
+
+One row per thing and kind. A person who resolves one has seen it in one form (`evidence`); in the
+same form it stays resolved, in another it is opened again. What the reconciler itself closed is
+opened whenever it is seen again.
+"""
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.payments import refunds
+from apps.payments.gateway import GatewayRefund
+from apps.payments.models import Discrepancy, Payment
+from apps.payments.reconciler.comparing import GIVEN_BACK, Found
+from storefront import bells, failpoints
+
+logger = logging.getLogger(__name__)
+
+OURSELVES = "reconciler"  # who resolved it, when nobody had to
+AGREED = "The two sides agree again."
+State = Discrepancy.State
+Kind = Discrepancy.Kind
+failpoints.declare("reconcile.note", "before_commit", "after_commit")
+
+
+def note(subject: str, payment: Payment | None, found: Iterable[Found]) -> dict[str, Discrepancy]:
+    """Write down all that does not fit with `subject`; open rows by kind. The others are closed."""
+    seen = {finding.kind: finding for finding in found}
+    with transaction.atomic():
+        known = {
+            row.kind: row
+            for row in Discrepancy.objects.select_for_update()
+            .filter(subject=subject)
+            .order_by("pk")
+        }
+        for kind, row in known.items():
+            if kind not in seen and row.state == State.OPEN:
+                _close(row)
+        for kind, finding in seen.items():
+            known[kind] = _open(known.get(kind), subject, payment, finding)
+        failpoints.reach("reconcile.note", "before_commit")
+    failpoints.reach("reconcile.note", "after_commit")
+    return {kind: known[kind] for kind in seen if known[kind].state == State.OPEN}
+
+
+def _open(
+    row: Discrepancy | None, subject: str, payment: Payment | None, finding: Found
+) -> Discrepancy:
+    if row is None:
+        logger.warning("discrepancy %s: %s", finding.kind, finding.why)
+        return Discrepancy.objects.create(
+            kind=finding.kind,
+            subject=subject,
+            payment=payment,
+            why=finding.why[:255],
+            evidence=finding.evidence,
+        )
+    if row.state == State.RESOLVED:
+        if row.resolved_by != OURSELVES and row.evidence == finding.evidence:
+            return row  # a person knows of it
+        logger.warning("discrepancy %s of %s is seen again", row.kind, row.subject)
+        remember(row, f"Seen again. It was resolved by {row.resolved_by}: {row.resolution}")
+        row.state, row.resolution, row.resolved_by, row.resolved_at = State.OPEN, "", "", None
+    row.why, row.evidence, row.last_seen_at = finding.why[:255], finding.evidence, timezone.now()
+    row.save()
+    return row
+
+
+def _close(row: Discrepancy) -> None:
+    done = row.history[-1]["what"] if row.tries and row.history else AGREED
+    row.state, row.resolution, row.resolved_by = State.RESOLVED, done[:255], OURSELVES
+    row.resolved_at = timezone.now()
+    row.save()
+
+
+def remember(row: Discrepancy, what: str) -> None:
+    """A line for the row's history, in memory."""
+    row.history = [*row.history, {"at": timezone.now().isoformat(), "what": what}]
+
+
+# --- What people decide ---------------------------------------------------------------------------
+
+
+class NotOpen(Exception):
+    """Somebody else has decided, or the two sides agree again."""
+
+
+def resolve(pk: UUID, *, actor: str, reason: str) -> None:
+    """It is known and stays as it is. Raises NotOpen."""
+    with transaction.atomic():
+        row = _locked(pk, actor, reason)
+        _resolve(row, actor, reason)
+
+
+def look_again(pk: UUID, *, actor: str, reason: str) -> None:
+    """Have the reconciler look now instead of in the next minute. Raises NotOpen."""
+    with transaction.atomic():
+        row = _locked(pk, actor, reason)
+        remember(row, f"{actor} wants it looked at again: {reason}")
+        row.save(update_fields=["history"])
+        _ring()
+
+
+def give_back(pk: UUID, *, actor: str, reason: str) -> None:
+    """Have the money of a charge without an order sent back, once more. Raises NotOpen."""
+    with transaction.atomic():
+        row = _locked(pk, actor, reason)
+        if row.kind not in GIVEN_BACK:
+            raise NotOpen
+        remember(row, f"{actor} wants the money to go back: {reason}")
+        # A try of its own under a key of its own; the gateway never gives back more than it took.
+        row.tries += 1
+        row.save(update_fields=["history", "tries"])
+        Discrepancy.objects.filter(pk=pk).update(asked_at=Now())
+        _ring()
+
+
+def adopt_refunds(pk: UUID, *, actor: str, reason: str) -> int:
+    """Take refunds that somebody made at the gateway into our books; their sum in minor units.
+
+    Raises NotOpen, and RefundRefused while one is on its way or they pass what was captured.
+    """
+    with transaction.atomic():
+        row = _locked(pk, actor, reason)
+        if row.kind != Kind.REFUNDED_THERE or row.payment is None:
+            raise NotOpen
+        total = 0
+        for sent in row.evidence["refunds"]:
+            if sent["status"] != "succeeded":
+                raise refunds.RefundRefused(f"{sent['id']} is still on its way")
+            refunds.adopt(
+                row.payment.order_id,
+                GatewayRefund(
+                    id=sent["id"],
+                    intent_id=row.payment.intent_id,
+                    amount=sent["amount"],
+                    status="succeeded",
+                    metadata={},
+                ),
+                actor=actor,
+                reason=reason,
+            )
+            total += sent["amount"]
+        _resolve(row, actor, reason)
+    return total
+
+
+def _locked(pk: UUID, actor: str, reason: str) -> Discrepancy:
+    if not actor.strip() or not reason.strip():
+        raise ValueError("a decision needs an actor and a reason")
+    row = Discrepancy.objects.select_for_update(of=["self"]).filter(pk=pk, state=State.OPEN).first()
+    if row is None:
+        raise NotOpen
+    return row
+
+
+def _resolve(row: Discrepancy, actor: str, reason: str) -> None:
+    Discrepancy.objects.filter(pk=row.pk).update(
+        state=State.RESOLVED, resolution=reason[:255], resolved_by=actor[:254], resolved_at=Now()
+    )
+    logger.info("discrepancy %s of %s resolved by %s", row.kind, row.subject, actor)
+
+
+def _ring() -> None:
+    transaction.on_commit(lambda: bells.ring("payments.reconcile"))
