@@ -156,8 +156,8 @@ def test_one_payment_is_slow_and_the_others_are_not(
     assert took(metadata={"sandbox_fault": "latency:400"}) >= 0.4
     sandbox.faults({"fault": "latency", "number": 400, "metadata": {"order_id": "slow"}})
     assert took(metadata={"order_id": "slow"}) >= 0.4
-    quick = min(took(metadata={"order_id": "quick"}) for _ in range(5))
-    assert quick < 0.4
+    took(metadata={"order_id": "quick"})
+    assert sandbox.control("faults")["rules"][0]["struck"] == 1
 
 
 def test_latency_for_all_is_set_and_shown(
@@ -173,14 +173,14 @@ def test_latency_for_all_is_set_and_shown(
 def test_slow_call_keeps_its_key_in_flight(sandbox: SandboxProcess, gateway: StripeGateway) -> None:
     """The client gives up after 0.4 s; the gateway goes on and is done once."""
     with pytest.raises(GatewayOutcomeUnknown):
-        authorize(gateway, key="k1", payment_method="pm_sandbox_latency_1500")
+        authorize(gateway, key="k1", payment_method="pm_sandbox_latency_3000")
     with pytest.raises(GatewayBusy):
-        authorize(gateway, key="k1", payment_method="pm_sandbox_latency_1500")
+        authorize(gateway, key="k1", payment_method="pm_sandbox_latency_3000")
     deadline = time.monotonic() + 30
     while not sandbox.intents():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    authorize(gateway, key="k1", payment_method="pm_sandbox_latency_1500")
+    authorize(gateway, key="k1", payment_method="pm_sandbox_latency_3000")
     assert len(sandbox.intents()) == 1
 
 
