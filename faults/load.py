@@ -294,8 +294,10 @@ class Shoppers:
                 timeout=(CONNECT_S, ANSWER_S),
             )
             outcome, code = _outcome(answer)
-            if outcome == OVERLOADED and "Retry-After" not in answer.headers:
-                self.told.complain("a 503 without Retry-After")
+            if outcome == OVERLOADED:
+                code += f", Retry-After {answer.headers.get('Retry-After')}"
+                if "Retry-After" not in answer.headers:
+                    self.told.complain("a 503 without Retry-After")
         except requests.RequestException as error:
             outcome = _silence(error)
         self.told.attempts.append(Attempt(began, time.time() - began, outcome, code))

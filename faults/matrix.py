@@ -700,7 +700,7 @@ FAULTS: tuple[Fault, ...] = (
         lever="postgres",
         done="every connection to PostgreSQL is cut, four times",
         comes_out="503 at most, new connections, no order twice",
-        inject=reset_postgres, heal=_nothing, seconds=1,
+        inject=reset_postgres, heal=_nothing, seconds=1, sells=False,
     ),
     Fault(
         name="commit-answer-lost",

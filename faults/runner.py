@@ -53,6 +53,7 @@ class Row:
     rested_at: float = 0.0
     accepted: int = 0
     attempts: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
     replays: int = 0
     struck: dict[str, int] = field(default_factory=dict)
     p99_s: float | None = None
@@ -77,6 +78,7 @@ class Run:
         self.rows: list[Row] = []
         self.closing: list[str] = []
         self.began_at = time.time()
+        self._trouble = folder / "trouble.log"
         self.told = Told(log=folder / "accepted.txt")
         self.told.log.write_text("")
         self.shoppers = Shoppers(url=shop.stack.url, seed=seed, told=self.told)
@@ -136,7 +138,8 @@ class Run:
         except Exception as error:  # the report must be written all the same
             row.healed_at = row.healed_at or time.time()
             row.wrong.append(f"{type(error).__name__}: {error}")
-            self.say(traceback.format_exc())
+            with self._trouble.open("a") as file:
+                file.write(f"{row.name}\n{traceback.format_exc()}\n")
         row.struck = dict(self._struck() - struck_before)
         self._count(row)
         self._during = "nothing"
@@ -168,21 +171,22 @@ class Run:
             if row.first_accepted_s is None:
                 row.first_accepted_s = self._first_accepted_after(row.healed_at)
             sold = row.first_accepted_s is not None
-            return sold and watch.in_motion(self.shop, placed_before=row.healed_at) == 0
+            return sold and watch.under_way(self.shop, from_before=row.healed_at) == 0
 
         if watch.await_(at_rest, patience):
             row.rested_at = time.time()
             row.recovery_s = round(row.rested_at - row.healed_at, 1)
         else:
-            left = watch.in_motion(self.shop, placed_before=row.healed_at)
+            left = watch.under_way(self.shop, from_before=row.healed_at)
             row.rested_at = time.time()
             row.wrong.append(
-                f"{left} orders are still on their way {patience.seconds} s after healing"
+                f"{left} orders, webhooks or refunds under way {patience.seconds} s after healing"
                 if row.first_accepted_s is not None
                 else f"no order was accepted within {patience.seconds} s after healing"
             )
 
     def _look(self, together: tuple[Fault, ...], scenes: list[Scene], row: Row) -> None:
+        connection.close()  # perhaps it was PostgreSQL that was broken
         alone = len(together) == 1
         for fault, scene in zip(together, scenes, strict=True):
             row.notes |= {k: v for k, v in scene.notes.items() if isinstance(v, int | str)}
@@ -192,7 +196,7 @@ class Run:
             row.wrong.append("no order was accepted while it lasted")
         since = timedelta(seconds=time.time() - row.began_at + 30)
         row.wrong += watch.gateway_disagrees(since=since)
-        row.wrong += watch.lost(self.told.accepted.values())
+        row.wrong += watch.lost(list(self.told.accepted.values()))
         cases = self.shop.ask(
             "SELECT o.number, s.review_reason, s.last_error FROM orders_saga s"
             " JOIN orders_order o ON o.id = s.order_id WHERE s.state = 'review'"
@@ -212,6 +216,7 @@ class Run:
         ends = row.rested_at or time.time()
         attempts = [a for a in self.told.attempts if row.began_at <= a.at <= ends]
         row.attempts = dict(Counter(attempt.outcome for attempt in attempts))
+        row.codes = dict(Counter(attempt.code for attempt in attempts if attempt.code))
         row.accepted = self._accepted_between(row.began_at, ends)
         row.replays = sum(row.began_at <= at <= ends for at in self.told.replays)
         during = sorted(
@@ -256,14 +261,18 @@ class Run:
 
     def _close_the_books(self) -> None:
         wrong = self.closing
+        connection.close()
         if self.told.unanswered:
             wrong.append(f"{len(self.told.unanswered)} shoppers were never answered")
-        if not watch.await_(lambda: watch.anything_left(self.shop) == 0, AT_REST_IN):
-            wrong.append(f"{watch.anything_left(self.shop)} things are still under way at the end")
+        if not watch.await_(
+            lambda: watch.under_way(self.shop, from_before=time.time()) == 0, AT_REST_IN
+        ):
+            left = watch.under_way(self.shop, from_before=time.time())
+            wrong.append(f"{left} things are still under way at the end")
         self.watcher.look()
         wrong += watch.gateway_disagrees(since=timedelta(days=2))
-        wrong += watch.lost(self.told.accepted.values())
-        keys = self.told.accepted
+        wrong += watch.lost(list(self.told.accepted.values()))
+        keys = list(self.told.accepted)
         wrong += watch.never_promised(self.shop, keys, self.told.unanswered)
         wrong += watch.charged_twice(self.shop)
         wrong += watch.liveness()
@@ -302,7 +311,7 @@ class Run:
                     a.outcome not in (ACCEPTED, "refused") for a in self.told.attempts
                 ),
                 "replays_compared": len(self.told.replays),
-                "orders_lost": len(watch.lost(self.told.accepted.values())),
+                "orders_lost": len(watch.lost(list(self.told.accepted.values()))),
                 "orders_doubled": len(
                     watch.never_promised(self.shop, self.told.accepted, self.told.unanswered)
                 )

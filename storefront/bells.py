@@ -22,6 +22,7 @@ from typing import Any
 from celery import current_app
 from celery.signals import task_prerun
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.core.cache import cache
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class Ringer:
 def _send_task(name: str) -> None:
     # False: one is on its way. None: Redis did not answer, and the broker may be another server.
     if cache.add(_unheard(name), 1, timeout=UNHEARD_FOR) is not False:
-        current_app.send_task(name, retry=False, expires=30)
+        current_app.send_task(name, retry=False, expires=settings.BELLS_EXPIRE_S)
 
 
 @task_prerun.connect

@@ -217,7 +217,12 @@ def a_database(value):
     options["isolation_level"] = 2
     options["connect_timeout"] = 5
     # A statement that waits longer than this waits in vain; the shopper hears 503 instead.
-    options["options"] = "-c lock_timeout=8000 -c statement_timeout=30000"
+    # Who falls silent in a transaction (a frozen worker, a paused machine) cannot keep the shelves
+    # locked: PostgreSQL hangs up on it, and another worker carries the order on.
+    options["options"] = (
+        "-c lock_timeout=8000 -c statement_timeout=30000"
+        " -c idle_in_transaction_session_timeout=12000"
+    )
     config["CONN_MAX_AGE"] = None  # kept for good; storefront/connections.py drops dead ones
     return config
 
@@ -308,13 +313,18 @@ CELERY_TASK_ROUTES = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(STOREFRONT_HOME / "celerybeat-schedule")
+# Celery judges expiry by the worker's own wall clock: with seconds here, a clock that is half a
+# minute ahead would make a worker deaf. An hour bounds what piles up while no worker runs.
+BELLS_EXPIRE_S = 3600
+UNHEARD = {"expires": BELLS_EXPIRE_S}
 CELERY_BEAT_SCHEDULE = {
     # Bells get lost; these find what is due all the same.
-    "sweep": {"task": "orders.sweep", "schedule": 2.0, "options": {"expires": 10}},
-    "expire-holds": {"task": "orders.expire_holds", "schedule": 15.0, "options": {"expires": 60}},
-    "mirror": {"task": "payments.mirror_events", "schedule": 5.0, "options": {"expires": 30}},
-    "warm-sales": {"task": "sales.warm_pages", "schedule": 60.0, "options": {"expires": 60}},
-    "mail": {"task": "notifications.deliver", "schedule": 5.0, "options": {"expires": 30}},
+    "sweep": {"task": "orders.sweep", "schedule": 2.0, "options": UNHEARD},
+    "expire-holds": {"task": "orders.expire_holds", "schedule": 15.0, "options": UNHEARD},
+    "reconcile": {"task": "payments.reconcile", "schedule": 60.0, "options": UNHEARD},
+    "mirror": {"task": "payments.mirror_events", "schedule": 5.0, "options": UNHEARD},
+    "warm-sales": {"task": "sales.warm_pages", "schedule": 60.0, "options": UNHEARD},
+    "mail": {"task": "notifications.deliver", "schedule": 5.0, "options": UNHEARD},
 }
 
 # --- The checkout's numbers ---------------------------------------------------------------------

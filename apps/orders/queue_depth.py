@@ -19,6 +19,9 @@ QUIET_ESTIMATE = 2  # seconds an order takes when nobody is before it
 # wait can be told, and orders are taken up to a depth that the machine can keep.
 LONGEST_WAIT = settings.HOLD_TIME * 2 / 3
 DEEPEST = 100_000  # orders under way
+# What workers who are well carry through in seconds. Where a Redis freezes or a worker is killed,
+# the one order that was still finished in the window would make an eternity of a short queue.
+SHORT = 2_000  # orders under way
 
 SAMPLE = """
     SELECT (SELECT count(*) FROM orders_saga
@@ -67,6 +70,8 @@ class QueueGauge:
         with self._lock:
             depth = self._samples[-1][1] if self._samples else 0
             position = depth + self._since_sample
+            if position < SHORT:
+                return False
             return position >= DEEPEST or self._wait(position) > LONGEST_WAIT.total_seconds()
 
     def _wait(self, position: int) -> int:

@@ -128,3 +128,11 @@ def test_queue_in_an_outage_is_full_only_at_the_hard_limit(gauge, clock):
     gauge.next_place()
 
     assert gauge.is_full()
+
+
+def test_short_queue_is_not_full_where_a_fault_let_one_order_through(gauge, clock):
+    clock.pass_seconds(14, accepted=301, depth=300)
+    gauge.refresh()
+
+    assert gauge.next_place() == (300, 4200)
+    assert not gauge.is_full()
