@@ -30,7 +30,7 @@ from django.db.models import F
 from apps.inventory import stock
 from apps.promos.models import Promo
 from faults import watch
-from faults.load import ACCEPTED, REPLAYED, Shoppers, Told
+from faults.load import ACCEPTED, AGAIN, REPLAYED, Shoppers, Told
 from faults.matrix import Fault, Scene, combinations, points
 from faults.shop import COLD, HOT, PROMO, SCARCE, Shop
 
@@ -308,7 +308,7 @@ class Run:
                 "processes_killed_at_points": sum(struck.values()),
                 "orders_accepted": len(self.told.accepted),
                 "requests_repeated": sum(
-                    a.outcome not in (ACCEPTED, "refused") for a in self.told.attempts
+                    attempt.outcome in AGAIN for attempt in self.told.attempts
                 ),
                 "replays_compared": len(self.told.replays),
                 "orders_lost": len(watch.lost(list(self.told.accepted.values()))),
@@ -341,7 +341,7 @@ class Run:
         for at in self.told.accepted_at:
             put("accepted", at)
         for attempt in self.told.attempts:
-            if attempt.outcome not in (ACCEPTED, REPLAYED, "refused"):
+            if attempt.outcome in AGAIN:
                 put("failed", attempt.at + attempt.seconds)
         for at, count in self.shop.ask(
             "SELECT extract(epoch FROM date_trunc('second', created_at))::float8, count(*)"
@@ -367,9 +367,7 @@ def _told_in_a_line(row: Row) -> str:
     mark = {"green": "ok ", "red": "RED"}[row.verdict]
     seen = [f"{row.accepted} accepted"]
     seen += [
-        f"{count} {outcome}"
-        for outcome, count in sorted(row.attempts.items())
-        if outcome not in (ACCEPTED, REPLAYED, "refused")
+        f"{count} {outcome}" for outcome, count in sorted(row.attempts.items()) if outcome in AGAIN
     ]
     if row.replays:
         seen.append(f"{row.replays} replays compared")
