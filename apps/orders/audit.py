@@ -188,6 +188,9 @@ INVARIANTS = (
         SELECT 'event ' || event_id, 'resolved without actor or reason' FROM payments_webhookinbox
         WHERE resolved_at IS NOT NULL AND (resolved_by = '' OR resolution = '')
         UNION ALL
+        SELECT 'discrepancy ' || id, 'resolved without actor or reason' FROM payments_discrepancy
+        WHERE state = 'resolved' AND (resolved_by = '' OR resolution = '')
+        UNION ALL
         SELECT 'order ' || saga_id, 'decided without actor or reason' FROM orders_reviewdecision
         WHERE actor = '' OR reason = ''
         UNION ALL
@@ -236,6 +239,10 @@ def check_gateway(
         if payment is None:
             if intent.amount_received > intent.amount_refunded:
                 wrong.append(f"{intent.id}: {intent.amount_received} taken for no payment of ours")
+            continue
+        if payment.intent_id not in (None, intent.id):
+            if intent.amount_received > intent.amount_refunded:
+                wrong.append(f"{intent.id}: a second charge for payment {payment.pk}")
             continue
         if intent.amount_received > 0 and payment.pk in charged:
             wrong.append(f"{intent.id}: a second charge for payment {payment.pk}")

@@ -53,6 +53,7 @@ LOOK_AFTER = timedelta(seconds=15)  # an order that goes well has ended long bef
 AT_ONCE = 8  # questions at a time: the checkout's come first
 OVERLAP = timedelta(minutes=1)
 LATENESS = timedelta(minutes=15)  # of a webhook's last word, past the hold's longest time
+STOPPED = "Stopped. "
 PATIENCE = 5  # failed looks in a row, and the gateway is away
 SLICE = 5_000  # rows of ours looked through at a time
 FIRST_PHASE = {
@@ -115,6 +116,8 @@ def run(
             if every and row.started_at and row.started_at > looker.ours.now - every:
                 return row
             _begin(row)
+        elif row.error.startswith(STOPPED):
+            row.error = ""  # what this run makes good
         try:
             _go_on(
                 row, looker, ends=None if at_most is None else time.monotonic() + at_most, tell=tell
@@ -203,7 +206,7 @@ def _next_phase(row: Reconciliation) -> None:
 
 
 def _fail(row: Reconciliation, error: Exception) -> None:
-    words = f"{type(error).__name__}: {error}"[:255]
+    words = f"{STOPPED}{type(error).__name__}: {error}"[:255]
     logger.warning("comparing with the gateway (%s) stopped: %s", row.scope, words)
     Reconciliation.objects.filter(pk=row.pk).update(failures=F("failures") + 1, error=words)
 
