@@ -19,7 +19,10 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
-from apps.payments import inbox
+from apps.payments import (
+    admin_discrepancies,  # noqa: F401  registers its pages: Django looks for them here
+    inbox,
+)
 from apps.payments.models import GatewayCall, Payment, Refund, WebhookInbox
 from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, Done, Refusal, actor, perform

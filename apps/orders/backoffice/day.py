@@ -24,7 +24,7 @@ from django.utils import timezone
 from apps.inventory.models import StockItem
 from apps.notifications.models import Notification
 from apps.orders.models import Order, Saga
-from apps.payments.models import Payment, WebhookInbox
+from apps.payments.models import Discrepancy, Payment, WebhookInbox
 from storefront.backoffice.looks import amount
 
 LOW = 5  # units for sale
@@ -99,6 +99,12 @@ def _figures(may: Any) -> list[Figure]:
                 WebhookInbox.objects.filter(state__in=DEAD_EVENTS, resolved_at__isnull=True),
                 "admin:payments_webhookinbox_changelist",
             )
+        )
+    if may.has_perm("payments.view_discrepancy"):
+        found = Discrepancy.objects.filter(state=Discrepancy.State.OPEN).count()
+        url = reverse("admin:payments_discrepancy_changelist")
+        figures.append(
+            Figure("Discrepancies", f"{found:,}", f"{url}?state__exact=open", alarm=found > 0)
         )
     if may.has_perm("notifications.view_notification"):
         figures.append(

@@ -34,6 +34,7 @@ ROOMS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("Money and mail", (
         ("Payments", "payments", "payments.payment"),
         ("Refunds", "currency_exchange", "payments.refund"),
+        ("Discrepancies", "balance", "payments.discrepancy"),
         ("Webhook inbox", "webhook", "payments.webhookinbox"),
         ("Mail", "mail", "notifications.notification"),
     )),
