@@ -109,6 +109,7 @@ def _die_at(scene: Scene, *names: str, times: int = 1, every: float = 0.5) -> No
     """Arm one point after the other, in an order of the seed."""
     todo = list(names)
     scene.dice.shuffle(todo)
+    todo.sort(key=lambda name: not name.startswith("refund."))  # theirs is the longest lease
 
     def drip() -> None:
         for name in todo:
@@ -651,14 +652,14 @@ FAULTS: tuple[Fault, ...] = (
         lever="beat",
         done="beat does not run",
         comes_out="bells carry the orders on; only what waits for a time waits longer",
-        inject=stop_beat, heal=start_beat, seconds=10,
+        inject=stop_beat, heal=start_beat, seconds=7,
     ),
     Fault(
         name="sweeper-doubled",
         lever="beat",
         done="a second beat runs",
         comes_out="everything is rung for twice and done once",
-        inject=second_beat, heal=one_beat, seconds=10,
+        inject=second_beat, heal=one_beat, seconds=7,
     ),
     Fault(
         name="redis-frozen",
@@ -686,7 +687,7 @@ FAULTS: tuple[Fault, ...] = (
         lever="redis",
         done="maxmemory 1 MB and noeviction: every write is refused",
         comes_out="orders are accepted all the while; all of them finish",
-        inject=fill_redis, heal=give_redis_room, seconds=10,
+        inject=fill_redis, heal=give_redis_room, seconds=6,
     ),
     Fault(
         name="postgres-killed",
@@ -707,14 +708,14 @@ FAULTS: tuple[Fault, ...] = (
         lever="postgres",
         done="the proxy lets COMMITs through, drops the server's answer and resets the connection",
         comes_out="the shopper hears that nobody knows; the same key tells",
-        inject=lose_commits, heal=heal_postgres, check=commits_were_lost, seconds=10,
+        inject=lose_commits, heal=heal_postgres, check=commits_were_lost, seconds=7,
     ),
     Fault(
         name="postgres-slow",
         lever="postgres",
         done="60 ms more for every question to PostgreSQL",
         comes_out="orders are accepted more slowly, or told to come back",
-        inject=slow_postgres, heal=heal_postgres, seconds=10, sells=False,
+        inject=slow_postgres, heal=heal_postgres, seconds=7, sells=False,
     ),
     Fault(
         name="postgres-frozen",
@@ -729,7 +730,7 @@ FAULTS: tuple[Fault, ...] = (
         done="every connection that PostgreSQL has is somebody else's",
         comes_out="503 with Retry-After, and on as soon as there are some",
         inject=use_up_connections, heal=give_connections_back, check=was_told_to_wait,
-        seconds=8, sells=False,
+        seconds=5, sells=False,
     ),
     Fault(
         name="shelves-locked",
@@ -744,7 +745,7 @@ FAULTS: tuple[Fault, ...] = (
         lever="shoppers",
         done="everybody wants the same three goods, half of them in the opposite order",
         comes_out="no deadlock reaches a shopper",
-        inject=opposite_carts, heal=any_carts, check=no_deadlock_was_seen, seconds=8,
+        inject=opposite_carts, heal=any_carts, check=no_deadlock_was_seen, seconds=6,
     ),
     Fault(
         name="gateway-timeout-before",
@@ -752,7 +753,7 @@ FAULTS: tuple[Fault, ...] = (
         done="a fifth of the gateway's calls hang and are not executed",
         comes_out="asked again under the same key; one charge",
         inject=at_gateway(rule("timeout_before", *MUTATING, probability=0.2)),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="gateway-timeout-after",
@@ -760,7 +761,7 @@ FAULTS: tuple[Fault, ...] = (
         done="a fifth of the gateway's calls are executed, and the answer never comes",
         comes_out="the same key tells; one charge",
         inject=at_gateway(rule("timeout_after", *MUTATING, probability=0.2)),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="gateway-500-after",
@@ -768,7 +769,7 @@ FAULTS: tuple[Fault, ...] = (
         done="a third of the gateway's calls are executed and answered with a 500 that replays",
         comes_out="the payment is looked up; one charge",
         inject=at_gateway(rule("error_500_after", *MUTATING, probability=0.33)),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="gateway-409",
@@ -776,7 +777,7 @@ FAULTS: tuple[Fault, ...] = (
         done="half of the gateway's calls are answered with 409",
         comes_out="asked again later; one charge",
         inject=at_gateway(rule("conflict_409", *MUTATING, probability=0.5)),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="gateway-429",
@@ -784,7 +785,7 @@ FAULTS: tuple[Fault, ...] = (
         done="half of the gateway's calls are answered with 429",
         comes_out="asked again later; one charge",
         inject=at_gateway(rule("rate_limit_429", *MUTATING, probability=0.5)),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="gateway-reset",
@@ -795,7 +796,7 @@ FAULTS: tuple[Fault, ...] = (
             rule("reset_before", *MUTATING, probability=0.25),
             rule("reset_after", *MUTATING, probability=0.25),
         ),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="gateway-outage",
@@ -817,7 +818,7 @@ FAULTS: tuple[Fault, ...] = (
         done="some webhooks come fifty times at once",
         comes_out="one effect, whatever the order",
         inject=at_gateway(rule("webhook_duplicate", probability=0.05, number=50, count=30)),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="webhook-early",
@@ -825,7 +826,7 @@ FAULTS: tuple[Fault, ...] = (
         done="webhooks come before the call that caused them returns",
         comes_out="one effect, whatever the order",
         inject=at_gateway(rule("webhook_before_answer")),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="webhook-reordered",
@@ -833,7 +834,7 @@ FAULTS: tuple[Fault, ...] = (
         done="the last event comes first: failed after succeeded, created after captured",
         comes_out="the books move forward only",
         inject=at_gateway(rule("webhook_reorder")),
-        heal=heal_gateway, check=gateway_was_struck, seconds=6,
+        heal=heal_gateway, check=gateway_was_struck, seconds=4,
     ),
     Fault(
         name="webhook-forged",

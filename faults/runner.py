@@ -35,9 +35,10 @@ from faults.matrix import Fault, Scene, combinations, points
 from faults.shop import COLD, HOT, PROMO, SCARCE, Shop
 
 LOOK = 0.25  # seconds
-CALM_BEFORE = 4.0  # seconds of undisturbed sale at the beginning
+CALM_BEFORE = 3.0  # seconds of undisturbed sale at the beginning
 AT_REST_IN = timedelta(seconds=120)  # at the end, everything
 COMBINED_SECONDS = 12.0
+COMBINED_AT_LEAST = 2
 Say = Callable[[str], None]
 
 
@@ -88,7 +89,7 @@ class Run:
         self._supplier = threading.Thread(target=self._supply, name="supplier", daemon=True)
 
     def __call__(self, faults: Sequence[Fault], *, until: float, combined: bool) -> None:
-        """Every one of `faults`, then combinations until time.monotonic() is `until`."""
+        """Every one of `faults`, then combinations, two of them at least, until `until`."""
         self._supplier.start()
         self.watcher.start()
         self.shoppers.start()
@@ -97,8 +98,8 @@ class Run:
             for fault in faults:
                 self._one((fault,))
             if combined:
-                for together in combinations(self.seed):
-                    if time.monotonic() + 45 > until:
+                for count, together in enumerate(combinations(self.seed)):
+                    if count >= COMBINED_AT_LEAST and time.monotonic() + 45 > until:
                         break
                     self._one(together)
         finally:

@@ -13,7 +13,7 @@ from django.conf import settings
 from storefront import embedded
 from storefront.embedded.processes import package_folders
 
-SAMPLE = ("redis-emptied", "postgres-reset", "gateway-reset", "webhook-forged")
+SAMPLE = ("crash-intake", "redis-emptied", "gateway-reset", "webhook-forged")
 
 
 @pytest.fixture
