@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test faults check lint types imports migrations deploy browser faketime clean
+.PHONY: help run stop test fuzz faults check lint types imports migrations deploy browser faketime clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,14 @@ faults: $(VENV)/.installed-dev faketime ## break the running shop in every known
 
 check: lint types imports migrations deploy test ## everything: lint, types, imports, migrations, deploy check, tests
 
-lint: $(VENV)/.installed-dev ## style and likely bugs
+fuzz: $(VENV)/.installed-dev ## thousands of strange requests to the API, of another seed each time
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
+	  $(BIN)/python -m pytest -q -s tests/fuzz
+
+lint: $(VENV)/.installed-dev ## style, likely bugs, what is dangerous
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive apps storefront
 
 types: $(VENV)/.installed-dev ## types of the domain
 	DEBUG=1 $(BIN)/mypy

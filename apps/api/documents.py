@@ -307,19 +307,31 @@ def call(
     examples: list[OpenApiExample] | None = None,
     tag: str,
     public: bool = True,
+    looks_who_asks: bool = True,
+    writes: bool = False,
     description: str = "",
 ) -> dict[str, Any]:
-    """Arguments of `extend_schema`. `problems` are status: the codes it can have."""
+    """Arguments of `extend_schema`. `problems` are status: the codes it can have.
+
+    `public` calls work without signing in; those that do not look who asks take no notice of it.
+    Whatever has a body `writes`.
+    """
     responses: dict[Any, Any] = {
         status: OpenApiResponse(document, description="") for status, document in answers.items()
     }
-    expected = {429: "`rate_limited`"} | (problems or {})
+    # What any call may answer: a NUL in its address, a token of yesterday, a database away.
+    expected = {400: "`invalid`", 429: "`rate_limited`", 503: "`overloaded`, with Retry-After"}
+    if looks_who_asks:
+        expected[401] = "`authentication_failed`: the token or the account is not valid any more"
+        if writes or body is not None:
+            expected[403] = "`permission_denied`: a session without its CSRF token"
     if body is not None:
-        expected = {
+        expected |= {
             400: "`invalid` with `errors`, `malformed_body`, `card_data_refused`",
             413: "`too_large`",
             415: "`unsupported_media_type`",
-        } | expected
+        }
+    expected |= problems or {}
     for status, codes in sorted(expected.items()):
         responses[status, "application/problem+json"] = OpenApiResponse(Problem, description=codes)
     described: dict[str, Any] = {
@@ -333,7 +345,9 @@ def call(
         "examples": examples or [],
     }
     # An empty alternative tells that the call works without signing in.
-    if public:
+    if not looks_who_asks:
+        described["auth"] = [{}]
+    elif public:
         described["auth"] = [{}, {"jwtAuth": []}, {"cookieAuth": []}]
     return described
 
@@ -366,6 +380,7 @@ PRODUCTS = call(
     "products",
     "Browse and search products",
     {200: ProductPage},
+    looks_who_asks=False,
     tag="catalogue",
     problems={400: "`invalid`: a parameter is not understood"},
     parameters=(
@@ -387,11 +402,16 @@ PRODUCT = call(
     "product",
     "One product with its variants",
     {200: ProductDetail},
+    looks_who_asks=False,
     tag="catalogue",
     problems={404: "`not_found`"},
 )
 CATEGORIES = call(
-    "categories", "The tree of categories", {200: Category(many=True)}, tag="catalogue"
+    "categories",
+    "The tree of categories",
+    {200: Category(many=True)},
+    looks_who_asks=False,
+    tag="catalogue",
 )
 
 # --- Carts --------------------------------------------------------------------------------------
@@ -401,7 +421,7 @@ DESTINATION = (
     query("region", "state or province"),
     query("shipping_method", "a method's code; with it the totals have shipping"),
 )
-NEW_CART = call("new_cart", "Open a cart", {201: NewCart}, tag="carts")
+NEW_CART = call("new_cart", "Open a cart", {201: NewCart}, writes=True, tag="carts")
 CART = call(
     "cart",
     "A cart with its price of this moment",
@@ -438,6 +458,7 @@ CART_PROMO_REMOVED = call(
     "remove_cart_promo",
     "Take promo codes out",
     {200: Cart},
+    writes=True,
     tag="carts",
     problems=NOT_FOUND,
     parameters=(CART_TOKEN,),
@@ -471,6 +492,7 @@ TAKE_TICKET = call(
     "take_ticket",
     "Queue up for a flash sale",
     {201: WaitingPlace},
+    looks_who_asks=False,
     tag="checkout",
     problems=NO_ROOM,
     description=(
@@ -483,6 +505,7 @@ LOOK_AT_PLACE = call(
     "look_at_place",
     "Where one stands in the queue",
     {200: WaitingPlace},
+    looks_who_asks=False,
     tag="checkout",
     problems=NO_ROOM,
     parameters=(
@@ -631,6 +654,7 @@ CANCEL_ORDER = call(
     "cancel_order",
     "Call an order off before it is shipped",
     {202: OrderStatus},
+    writes=True,
     tag="orders",
     problems={**NOT_FOUND, 409: "`not_cancellable`"},
     parameters=(ORDER_TOKEN,),
@@ -647,11 +671,19 @@ RETURN_ORDER = call(
 
 # --- Accounts -----------------------------------------------------------------------------------
 
-REGISTER = call("register", "Open an account", {201: Registered}, tag="auth", body=bodies.REGISTER)
+REGISTER = call(
+    "register",
+    "Open an account",
+    {201: Registered},
+    tag="auth",
+    looks_who_asks=False,
+    body=bodies.REGISTER,
+)
 TOKEN = call(
     "token",
     "Sign in",
     {200: Tokens},
+    looks_who_asks=False,
     tag="auth",
     body=bodies.LOGIN,
     problems={401: "`authentication_failed`"},
@@ -660,6 +692,7 @@ TOKEN_REFRESH = call(
     "token_refresh",
     "A new access token",
     {200: Tokens},
+    looks_who_asks=False,
     tag="auth",
     body=bodies.REFRESH,
     problems={401: "`authentication_failed`"},
@@ -723,6 +756,7 @@ DELETE_ADDRESS = call(
     "delete_address",
     "Delete an address",
     {204: None},
+    writes=True,
     tag="me",
     public=False,
     problems={**_SIGNED_IN, **NOT_FOUND},

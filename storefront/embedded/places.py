@@ -35,6 +35,7 @@ def socket_folder(home: Path | str) -> Path:
     if len(os.fsencode(folder / POSTGRES_SOCKET)) <= SOCKET_PATH_MAX:
         return folder
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    # Nobody else's: who made it is looked at before it is used (processes.socket_folder_for).
     return Path("/tmp") / f"storefront-{os.geteuid()}-{digest}"
 
 
