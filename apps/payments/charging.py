@@ -48,9 +48,6 @@ logger = logging.getLogger(__name__)
 S = Payment.Status
 CONCURRENT_CALLS = 128  # per process; a batch of the saga asks in one wave
 KEY_HAS_OTHER_WORDS = "idempotency_error"
-# How long ago a spent key must have been asked for before nobody believes any more that the
-# gateway still works on it. A call is given up after 8 s here, and after 80 s there.
-NOTHING_COMES_AFTER = timedelta(minutes=2)
 
 
 class GatewayKeySpent(GatewayOutcomeUnknown):
@@ -80,6 +77,7 @@ class Answer:
     broken: str = ""
     key: str = ""
     spent: bool = False
+    refund_id: UUID | None = None
     duration_ms: int = 0
 
 
@@ -178,7 +176,7 @@ def _asked_long_ago(answer: Answer) -> bool:
     return GatewayCall.objects.filter(
         payment_id=answer.payment_id,
         key=answer.key,
-        created_at__lt=Now() - NOTHING_COMES_AFTER,
+        created_at__lt=Now() - refunds.NOTHING_COMES_AFTER,
     ).exists()
 
 
@@ -189,6 +187,9 @@ def _exchange_spent_keys(barren: list[Answer], locked: Mapping[UUID, Payment]) -
     where the question found it gets a new one. (A capture or void is made once in any case.)
     """
     for answer in barren:
+        if answer.refund_id is not None:
+            refunds.exchange_spent_key(answer.refund_id, answer.key)
+            continue
         payment = locked[answer.payment_id]
         wanted = {
             payment.key("authorize"): payment.status == S.CREATED and payment.intent_id is None,
@@ -356,6 +357,8 @@ def _answer_of_refund(payment: Payment, sent: refunds.Sent) -> Answer:
         refund=settled,
         transient=sent.transient,
         key=sent.key,
+        spent=sent.spent,
+        refund_id=sent.refund_id,
     )
 
 

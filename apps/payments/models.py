@@ -115,6 +115,10 @@ class Refund(models.Model):
     def __str__(self) -> str:
         return f"{self.amount} ({self.status})"
 
+    def key(self) -> str:
+        """The gateway's idempotency key: the same however often we ask."""
+        return f"refund:{self.id}" + (f":{self.generation}" if self.generation > 1 else "")
+
 
 class GatewayCall(models.Model):
     """One question to the gateway and what came of it: the evidence when money is in doubt."""

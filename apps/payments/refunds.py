@@ -4,7 +4,8 @@ However often and from wherever a refund is asked for, one purpose is one refund
 of a payment together never pass what was captured: the sum is checked under the payment's lock.
 
 A refund whose answer was lost is asked for again under its own key. What the key cannot tell (it
-was forgotten, or repeats an old "pending") the gateway's list of the payment's refunds does.
+was forgotten, or repeats an old "pending") the gateway's list of the payment's refunds does. A key
+that repeats a stored failure, and under which the list shows nothing, is exchanged for a new one.
 """
 
 import logging
@@ -35,6 +36,9 @@ MAX_ATTEMPTS = 20  # that ended without a word; an outage is not counted
 # Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
 KEY_TRUSTED_FOR = timedelta(hours=20)
 CANCELLATION = "cancellation"  # purpose of the refunds that the saga sends
+# How long ago a spent key must have been asked for before nobody believes any more that the
+# gateway still works on it. A call is given up after 8 s here, and after 80 s there.
+NOTHING_COMES_AFTER = timedelta(minutes=2)
 UNDER_WAY = ("pending", "requires_action")
 failpoints.declare("refund", "before_ask", "after_ask", "before_commit", "after_commit")
 OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
@@ -94,17 +98,21 @@ def _open(payment: Payment, *, amount: int, purpose: str, reason: str, actor: st
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the gateway said to a refund: how it ended, or why that is not known yet."""
+    """What the gateway said to a refund: how it ended, or why that is not known yet.
+
+    `spent`: nothing will ever come of `key`.
+    """
 
     refund_id: UUID
     key: str
     refund: GatewayRefund | None = None
     transient: str = ""
+    spent: bool = False
 
 
 def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
     """Ask the gateway for `refund`. Touches no database; raises what the gateway raises."""
-    key = f"refund:{refund.pk}"
+    key = refund.key()
     sent: GatewayRefund | None = None
     if timezone.now() - refund.created_at > KEY_TRUSTED_FOR:
         # A part of the payment could be refunded again under a forgotten key.
@@ -128,7 +136,7 @@ def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
         # The key repeats for ever what was true at first; the list tells how it stands now.
         sent = _find(gateway, refund, payment) or sent
     if sent is None:
-        return Sent(refund.pk, key, transient="the refund's outcome is unknown")
+        return Sent(refund.pk, key, transient="the gateway repeats a failure", spent=True)
     if sent.status in UNDER_WAY:
         return Sent(refund.pk, key, transient=f"refund is {sent.status}")
     return Sent(refund.pk, key, refund=sent)
@@ -139,6 +147,17 @@ def _find(gateway: Gateway, refund: Refund, payment: Payment) -> GatewayRefund |
         if sent.metadata.get("refund_id") == str(refund.pk):
             return sent
     return None
+
+
+def exchange_spent_key(refund_id: UUID, key: str) -> None:
+    """A new key, when `key` is spent and was asked for so long ago that nothing can come of it."""
+    refund = (
+        Refund.objects.select_for_update(of=["self"]).select_related("payment").get(pk=refund_id)
+    )
+    asked = refund.payment.calls.filter(key=key, created_at__lt=Now() - NOTHING_COMES_AFTER)
+    if refund.status == Refund.Status.REQUESTED and refund.key() == key and asked.exists():
+        logger.warning("refund %s: %s is spent, a new key is taken", refund.pk, key)
+        Refund.objects.filter(pk=refund_id).update(generation=F("generation") + 1)
 
 
 def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
@@ -212,10 +231,12 @@ def _send(refund: Refund) -> None:
         else:
             # Not over yet and nobody's fault: a long outage must not use up the attempts.
             open_refund.update(message=detail[:255], attempts=F("attempts") - 1)
+            if sent is not None and sent.spent:
+                exchange_spent_key(refund.pk, sent.key)
         GatewayCall.objects.create(
             payment=payment,
             purpose="refund",
-            key=f"refund:{refund.pk}",
+            key=refund.key(),
             outcome=outcome,
             detail=detail[:255],
         )

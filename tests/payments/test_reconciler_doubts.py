@@ -279,3 +279,18 @@ def test_what_is_not_without_an_order_is_not_given_back(shop: Shop, noted: Discr
     with pytest.raises(discrepancies.NotOpen):
         discrepancies.give_back(noted.pk, actor="clerk", reason="why not")
     assert the_row().tries == 0
+
+
+def test_refund_at_the_dashboard_is_seen_at_once_whatever_its_payments_age(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shop.place_confirmed()
+    compare(Scope.RECENT)
+    monkeypatch.setattr(
+        type(gateways.get_gateway()), "list_intents", lambda self, **given: iter(())
+    )
+    refund_at_dashboard(shop, order_id, 500)
+
+    compare(Scope.RECENT)
+
+    assert rows() == [("refunded_there", "open")]

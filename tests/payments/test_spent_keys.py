@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from apps.orders.cancel import request_cancellation
-from apps.payments import charging
+from apps.payments import charging, refunds
 from apps.payments import gateway as gateways
 from apps.payments.gateway import GatewayOutcomeUnknown, GatewayRefused
 from apps.payments.models import GatewayCall, Payment
@@ -175,3 +176,52 @@ def test_deploy_that_changes_the_words_of_a_key_finds_the_charge(shop: Shop, set
 def record(answers: list[charging.Answer], order_id: UUID) -> None:
     with transaction.atomic():
         charging.record(answers, order_ids=[order_id])
+
+
+# --- Refunds --------------------------------------------------------------------------------------
+
+
+def spent_refunds(monkeypatch: pytest.MonkeyPatch) -> Keys:
+    """The first key of every refund is bound to a failure for ever; the keys that were tried."""
+    gateway = type(gateways.get_gateway())
+    really, keys = gateway.refund, []
+
+    def refund(self: Any, intent_id: str, *, key: str, **given: Any) -> Any:
+        keys.append(":".join(key.split(":")[2:]))
+        if not keys[-1]:
+            raise stored_500()
+        return really(self, intent_id, key=key, **given)
+
+    monkeypatch.setattr(gateway, "refund", refund)
+    return keys
+
+
+def test_refund_whose_key_is_spent_takes_another_after_a_while(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shop.place_confirmed()
+    keys = spent_refunds(monkeypatch)
+    refunds.request_refund(order_id, amount=500, purpose="admin:1", reason="cup", actor="clerk")
+    for _ in range(4):
+        refunds.send_due()
+        if len(keys) == 2:
+            some_minutes_pass(shop)
+        refunds.Refund.objects.update(due_at=Now())
+
+    assert keys == ["", "", "", "2"]
+    assert shop.at_gateway(order_id) == [("succeeded", TOTAL, 500)]
+    assert shop.payment(order_id).refunded_amount == 500
+    shop.assert_audit_clean()
+
+
+def test_cancellation_whose_refunds_key_is_spent_ends(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shop.place_confirmed()
+    keys = spent_refunds(monkeypatch)
+    request_cancellation(order_id)
+    shop.run()
+    some_minutes_pass(shop)
+    shop.run_hurried(order_id)
+    assert keys == ["", "", "2"]
+    shop.assert_cancelled(order_id)
