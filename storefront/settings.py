@@ -171,6 +171,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "storefront.csp.PolicyMiddleware",
+    "storefront.front_door.FrontDoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -295,8 +296,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-# A child that died keeps its place in the prefetch for so many seconds (Celery waits ten for results
-# that nobody here asks for): four deaths in a row, and the worker would hear no bell at all.
+# A child that died keeps its place in the prefetch for so many seconds (Celery waits ten, for
+# results that nobody here asks for): four deaths in a row, and the worker would hear no bell.
 CELERY_WORKER_LOST_WAIT = 1.0
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_PUBLISH_RETRY = False  # a frozen broker must not hang whoever rings

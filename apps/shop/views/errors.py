@@ -6,6 +6,7 @@ what just failed.
 
 from dataclasses import dataclass
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
@@ -91,6 +92,7 @@ CODES = {
     400: "bad_request",
     403: "permission_denied",
     404: "not_found",
+    413: "too_large",
     429: "rate_limited",
     500: "internal_error",
     503: "overloaded",
@@ -111,7 +113,7 @@ def _problem(status: int, retry_after: int | None) -> JsonResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_page(request, 400)
+    return error_page(request, 413 if isinstance(exception, RequestDataTooBig) else 400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
