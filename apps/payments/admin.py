@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -248,7 +249,7 @@ class WebhookInboxAdmin(ReadOnlyAdmin):
         return format_html('<pre class="bo-pre bo-mono">{}</pre>', text)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        event = self.get_object(request, str(object_id))
+        event = self.get_object(request, unquote(str(object_id)))
         if event is None or event.resolved_at is not None:
             return []
         if event.state not in (State.DEAD, State.QUARANTINED):
@@ -264,7 +265,7 @@ class WebhookInboxAdmin(ReadOnlyAdmin):
         return self._decide(request, object_id, again=False)
 
     def _decide(self, request: HttpRequest, object_id: str, *, again: bool) -> HttpResponse:
-        event = self.get_object(request, object_id)
+        event = self.get_object(request, unquote(object_id))
         if event is None:
             messages.error(request, "No such event.")
             return HttpResponseRedirect(reverse("admin:payments_webhookinbox_changelist"))
@@ -286,5 +287,5 @@ class WebhookInboxAdmin(ReadOnlyAdmin):
             facts=[("type", event.type), ("state", event.state), ("why", event.error)],
             do=do,
         )
-        back = reverse("admin:payments_webhookinbox_change", args=[event.pk])
+        back = reverse("admin:payments_webhookinbox_change", args=[quote(event.pk)])
         return perform(self, request, deed, back=back, target=event)

@@ -55,6 +55,22 @@ def test_open_event_is_decided_about(
     assert log() == [(CLERK, f"evt_1: {words}. asked the bank")]
 
 
+def test_event_is_decided_about_by_who_follows_the_links(office: Client) -> None:
+    """Addresses in the admin write ids in a way of their own: `evt_1A` is `evt_5F1A`."""
+    event = WebhookInboxFactory(event_id="evt_1AbC", state="dead")
+    listed = re.search(r'href="([^"]+/change/)"', office.get(INBOX).content.decode())
+    assert listed
+    shown = office.get(listed[1]).content.decode()
+    button = re.search(r'href="([^"]+/leave-be/)"', shown)
+    assert button
+
+    answer = do(office, button[1], reason="asked the bank")
+
+    event.refresh_from_db()
+    assert event.resolution == "asked the bank"
+    assert office.get(answer.url).status_code == 200
+
+
 @pytest.mark.parametrize("state", ["received", "applied", "ignored"])
 def test_event_that_is_not_open_is_left_alone(office: Client, state: str) -> None:
     event = WebhookInboxFactory(state=state)
