@@ -23,6 +23,7 @@ from tests.journeys.shopper import (
     VISA,
     App,
     Browser,
+    Placed,
     answer_challenge,
 )
 
@@ -138,13 +139,19 @@ def by_api(url: str, secrets: Secrets, told: list[str]) -> None:
     app.follow(asked, "CONFIRMED")
 
 
-def by_page(url: str, secrets: Secrets, told: list[str]) -> str:
-    """The same with a browser; the id of the order made."""
+def by_page(url: str, secrets: Secrets, told: list[str]) -> Placed:
+    """The same with a browser; the order made."""
     browser = Browser(url)
     browser.open("/account/login/")
     wrong = secrets.add("a mistyped password", f"Mist-{uuid.uuid4().hex}")
-    browser.submit("/account/login/", email="alice@kettleandpine.example", password=wrong)
-    told.append(browser.page.text)
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.text)
+    assert token is not None
+    typed = {"email": "alice@kettleandpine.example", "password": wrong}
+    told.append(
+        browser._session.post(
+            f"{url}/account/login/", typed | {"csrfmiddlewaretoken": token[1]}, timeout=30
+        ).text
+    )
     browser.open(f"/search/?q={CARD}&sort={CARD}")
     browser.add_to_cart(SLUG)
     browser.check_out(card=CARD)
@@ -158,7 +165,7 @@ def by_page(url: str, secrets: Secrets, told: list[str]) -> str:
     leaked = secrets.add("a client secret by query", f"pi_{'1' * 24}_secret_{uuid.uuid4().hex}")
     browser.open(f"/orders/{placed.id}/?payment_intent_client_secret={leaked}&payment_intent=x")
     told.append(browser.open(f"/nowhere/{CARD}/?s={leaked}&token={placed.token}").page.text)
-    return placed.id
+    return placed
 
 
 def at_the_webhook(url: str, books: "psycopg.Connection", told: list[str]) -> None:
@@ -176,26 +183,25 @@ def at_the_webhook(url: str, books: "psycopg.Connection", told: list[str]) -> No
 
 
 def in_trouble(
-    stack: Stack, books: "psycopg.Connection", order: str, secrets: Secrets, told: list[str]
+    stack: Stack, books: "psycopg.Connection", order: Placed, secrets: Secrets, told: list[str]
 ) -> None:
     """A page and a call that break in the middle, a gateway that answers nonsense."""
     app = App(stack.url)
-    token = next(value for value, what in secrets.values.items() if what == "an order's token")
     session = next(v for v, what in secrets.values.items() if what == "a session's key")
     jwt = next(v for v, what in secrets.values.items() if what == "the access token")
     change = "UPDATE orders_order SET shipping_address = %s WHERE id = %s"
-    row = books.execute("SELECT shipping_address FROM orders_order WHERE id = %s", [order])
+    row = books.execute("SELECT shipping_address FROM orders_order WHERE id = %s", [order.id])
     (kept,) = row.fetchone() or ({},)
-    books.execute(change, [Jsonb("broken"), order])
+    books.execute(change, [Jsonb("broken"), order.id])
     try:
         page = requests.get(
-            f"{stack.url}/orders/{order}/?token={token}", timeout=30,
+            f"{stack.url}/orders/{order.id}/?token={order.token}", timeout=30,
             headers={"Cookie": f"sessionid={session}", "Authorization": f"Bearer {jwt}"},
         )  # fmt: skip
         assert page.status_code == 500, "this page is meant to break"
         told.append(page.text)
     finally:
-        books.execute(change, [Jsonb(kept), order])
+        books.execute(change, [Jsonb(kept), order.id])
     # The gateway answers with errors of its own, whose words end in our logs.
     app.follow(app.buy((SKU, 1), card="pm_sandbox_error_500_before_2"))
     told.append(app.ask("GET", f"{stack.url}/metrics").text)
