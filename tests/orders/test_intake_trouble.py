@@ -435,6 +435,7 @@ def test_full_queue_takes_nobody_and_still_knows_whom_it_took(
 ) -> None:
     taken = a_checkout((mug, 1))
     first = place(taken)
+    monkeypatch.setattr(queue_depth, "SHORT", 0)
     monkeypatch.setattr(queue_depth, "DEEPEST", 0)
     before = everything()
 
