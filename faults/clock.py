@@ -1,7 +1,9 @@
 """Lying to a process about the time, by libfaketime (Debian package `faketime`).
 
 Only the wall clock lies: durations by the monotonic clock stay what they are, as on a machine whose
-clock was set wrong.
+clock was set wrong. One flaw of libfaketime 0.9.10 shows on a busy machine: a sleep that is over
+before it begins fails with EINVAL, and a thread of short sleeps (the bells') may end by it. Then
+the sweep carries the orders on.
 """
 
 import os

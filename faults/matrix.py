@@ -557,12 +557,17 @@ def workers_clock(seconds: int) -> Deed:
     return inject
 
 
-def set_clocks_right(scene: Scene) -> None:
+def served_by_wrong_clocks(scene: Scene) -> bool:
+    """Ten seconds at least; and a worker needs a while to start."""
     scene.notes["moved"] = scene.shop.number(
         "SELECT count(*) FROM orders_orderevent"
         " WHERE status = 'CONFIRMED' AND created_at > to_timestamp(%s)",
         scene.notes["wrong since"],
     )
+    return bool(scene.notes["moved"]) and time.time() > scene.notes["wrong since"] + 10
+
+
+def set_clocks_right(scene: Scene) -> None:
     for name in ("worker", "worker-background"):
         scene.shop.restart_with(name, **clock.HONEST)
 
@@ -875,8 +880,9 @@ FAULTS: tuple[Fault, ...] = (
         lever="workers",
         done="the workers' clocks are ten minutes ahead",
         comes_out="nothing expires early, orders go on: PostgreSQL's clock decides",
-        inject=workers_clock(600), heal=set_clocks_right, check=nothing_expired_early,
-        seconds=10, missing=clock.missing, combines=False,
+        inject=workers_clock(600), heal=set_clocks_right,
+        until=served_by_wrong_clocks, check=nothing_expired_early, seconds=60,
+        missing=clock.missing, combines=False,
         short_holds=True,
     ),
     Fault(
@@ -884,8 +890,9 @@ FAULTS: tuple[Fault, ...] = (
         lever="workers",
         done="the workers' clocks are ten minutes behind",
         comes_out="nothing stays longer than it may, orders go on",
-        inject=workers_clock(-600), heal=set_clocks_right, check=nothing_expired_early,
-        seconds=10, missing=clock.missing, combines=False,
+        inject=workers_clock(-600), heal=set_clocks_right,
+        until=served_by_wrong_clocks, check=nothing_expired_early, seconds=60,
+        missing=clock.missing, combines=False,
         short_holds=True,
     ),
 )  # fmt: skip
