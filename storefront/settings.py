@@ -158,6 +158,7 @@ INSTALLED_APPS = [
     "apps.promos",
     "apps.taxes",
     "apps.shipping",
+    "apps.desk",
     "apps.payments",
     "apps.notifications",
     "apps.orders",

@@ -35,7 +35,6 @@ from apps.orders.models import (
     OrderLine,
     Return,
     ReturnLine,
-    ReviewDecision,
     Saga,
     SagaStep,
 )
@@ -440,16 +439,6 @@ class SagaStepFactory(DjangoModelFactory):
     outcome = "done"
     attempt = 1
     epoch = 1
-
-
-class ReviewDecisionFactory(DjangoModelFactory):
-    class Meta:
-        model = ReviewDecision
-
-    saga = factory.SubFactory(SagaFactory)
-    decision = "retry"
-    reason = "the carrier is back"
-    actor = "clerk@kettleandpine.example"
 
 
 class ReturnFactory(DjangoModelFactory):

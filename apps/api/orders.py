@@ -86,7 +86,7 @@ class CancelOrder(OrderEndpoint):
     @extend_schema(**documents.CANCEL_ORDER)
     def post(self, request: Request, order_id: UUID) -> Response:
         order = self.order(request, order_id)
-        cancel.request_cancellation(order.pk)
+        cancel.request_cancellation(order.pk, actor=access.name_of(request.user))
         order.refresh_from_db()
         return Response(payloads.status(order), status=202)
 

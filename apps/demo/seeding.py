@@ -362,7 +362,10 @@ def _taxes(seeded: Seeded) -> None:
     seeded.count("tax rates", len(rates))
 
 
-STAFF_APPS = ("catalog", "inventory", "orders", "promos", "shipping", "taxes", "payments")
+STAFF_APPS = (
+    *("catalog", "inventory", "orders", "promos", "shipping", "taxes", "payments"),
+    *("notifications", "desk"),
+)
 
 
 def _logins(seeded: Seeded) -> None:

@@ -4,28 +4,30 @@ A dead letter is sent again or closed, by a person who says why; one by one or m
 after an evening on which the mail server was away.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
+from apps.desk import kinds, log, page
+from apps.desk.kinds import Case, Kind, Way
 from apps.notifications import outbox
-from apps.notifications.errors import NotDead, ReasonMissing
+from apps.notifications.errors import NotDead
 from apps.notifications.models import Notification
 from storefront.backoffice.day_filter import DaysFilter
-from storefront.backoffice.deeds import Deed, Done, Refusal, actor, chosen_ids, perform
-from storefront.backoffice.looks import label
+from storefront.backoffice.deeds import Refusal
+from storefront.backoffice.looks import label, times
 from storefront.backoffice.order_links import LinksToOrder, ids_by_number
 from storefront.backoffice.read_only import ReadOnlyAdmin
 
 DECIDE = "notifications.change_notification"
-MOST = 100  # letters in one decision
 
 
 def is_open(letter: Notification) -> bool:
@@ -66,14 +68,14 @@ class NotificationAdmin(LinksToOrder, ReadOnlyAdmin):
     ordering = ("-id",)
     readonly_fields = (
         "order", "to", "subject", "text", "kind", "state_label", "attempts", "due_at",
-        "last_error", "created_at", "sent_at", "resolution", "resolved_by", "resolved_at",
+        "last_error", "created_at", "sent_at", "decisions",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": (("order", "kind"), "to", "subject", "text")}),
         ("Delivery", {"fields": (
             ("state_label", "attempts"), "last_error", ("created_at", "due_at", "sent_at"),
         )}),
-        ("Decision", {"fields": ("resolution", ("resolved_by", "resolved_at"))}),
+        ("Decisions", {"fields": ("decisions",)}),
     )  # fmt: skip
     actions = ("replay_selected", "dismiss_selected")
     actions_detail = ("replay_here", "dismiss_here")
@@ -97,6 +99,10 @@ class NotificationAdmin(LinksToOrder, ReadOnlyAdmin):
     def text(self, letter: Notification) -> SafeString:
         return format_html('<div class="bo-pre">{}</div>', letter.body)
 
+    @display(description="decisions")
+    def decisions(self, letter: Notification) -> SafeString | str:
+        return page.history(outbox.KIND, letter.pk)
+
     # --- decisions ------------------------------------------------------------------------------
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -113,87 +119,95 @@ class NotificationAdmin(LinksToOrder, ReadOnlyAdmin):
         description="Send again", url_path="replay", permissions=[DECIDE], icon="forward_to_inbox"
     )
     def replay_here(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(request, "replay", [object_id], self._page(object_id))
+        return self._decide(request, log.RETRY, object_id)
 
     @action(description="Close unsent", url_path="dismiss", permissions=[DECIDE], icon="inventory")
     def dismiss_here(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(request, "dismiss", [object_id], self._page(object_id))
+        return self._decide(request, log.RESOLVE, object_id)
+
+    def _decide(self, request: HttpRequest, name: str, object_id: str) -> HttpResponse:
+        letter = self.get_object(request, object_id)
+        if letter is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        back = reverse("admin:notifications_notification_change", args=[letter.pk])
+        refs = [(outbox.KIND, str(letter.pk))]
+        return page.decide(self, request, name, refs, back=back, target=letter)
 
     @admin.action(description="Send again", permissions=["decide"])
     def replay_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._ask_for(request, queryset, "replay")
+        return self._ask_for(request, queryset, log.RETRY)
 
     @admin.action(description="Close unsent", permissions=["decide"])
     def dismiss_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._ask_for(request, queryset, "dismiss")
+        return self._ask_for(request, queryset, log.RESOLVE)
 
-    def get_urls(self) -> list[Any]:
-        return [
-            path(
-                f"{verb}-selected/",
-                self.admin_site.admin_view(self._bulk_view(verb)),
-                name=f"notifications_notification_{verb}_selected",
-            )
-            for verb in ("replay", "dismiss")
-        ] + super().get_urls()
-
-    def _bulk_view(self, verb: str) -> Any:
-        def view(request: HttpRequest) -> HttpResponse:
-            ids = [str(i) for i in chosen_ids(request, most=MOST)]
-            return self._decide(request, verb, ids, self._list())
-
-        return view
-
-    def _ask_for(self, request: HttpRequest, queryset: QuerySet, verb: str) -> HttpResponse | None:
+    def _ask_for(self, request: HttpRequest, queryset: QuerySet, name: str) -> HttpResponse | None:
         dead = queryset.filter(state=Notification.State.DEAD, resolved_at__isnull=True)
-        ids = list(dead.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
+        ids = list(dead.order_by("pk").values_list("pk", flat=True)[: page.MOST + 1])
         if not ids:
             messages.error(request, "None of these is an open dead letter.")
             return None
-        if len(ids) > MOST:
-            messages.error(request, f"Choose at most {MOST} letters at once.")
-            return None
-        url = reverse(f"admin:notifications_notification_{verb}_selected")
-        return HttpResponseRedirect(f"{url}?ids={','.join(map(str, ids))}")
-
-    def _decide(self, request: HttpRequest, verb: str, ids: list[str], back: str) -> HttpResponse:
-        numbers = [int(i) for i in ids if i.isascii() and i.isdigit() and len(i) < 19]
-        letters = list(Notification.objects.filter(pk__in=numbers).order_by("pk"))
-        if not letters:
-            messages.error(request, "No such letter.")
-            return HttpResponseRedirect(self._list())
-        again = verb == "replay"
-        what = "this letter" if len(letters) == 1 else f"these {len(letters)} letters"
-        deed = Deed(
-            title=f"Send {what} again" if again else f"Close {what} unsent",
-            button="Send again" if again else "Close unsent",
-            permission=DECIDE,
-            explanation="Delivery starts anew, from its first try."
-            if again
-            else "The shopper does not get it.",
-            facts=[(letter.to, letter.subject) for letter in letters[:10]],
-            danger=not again,
-            do=lambda form: _decided(letters, form, again=again, actor=actor(request)),
+        return HttpResponseRedirect(
+            page.deciding(name, [(outbox.KIND, str(pk)) for pk in ids], kind=outbox.KIND)
         )
-        target = letters[0] if len(letters) == 1 else None
-        return perform(self, request, deed, back=back, target=target)
-
-    def _page(self, object_id: str) -> str:
-        return reverse("admin:notifications_notification_change", args=[object_id])
-
-    def _list(self) -> str:
-        return reverse("admin:notifications_notification_changelist")
 
 
-def _decided(letters: list[Notification], form: Any, *, again: bool, actor: str) -> Done:
-    decide = outbox.replay if again else outbox.dismiss
-    reason = form.cleaned_data["reason"]
-    done = []
-    for letter in letters:
+# --- On the desk --------------------------------------------------------------------------------
+
+
+def _described(keys: Sequence[str]) -> list[Case]:
+    ids = [int(key) for key in keys if key.isascii() and key.isdigit() and len(key) < 19]
+    return [
+        Case(
+            kind=outbox.KIND,
+            key=str(letter.pk),
+            subject=letter.subject,
+            url=reverse("admin:notifications_notification_change", args=[letter.pk]),
+            why=f"{letter.to} did not get it: {letter.last_error or 'no word from the server'}",
+            since=letter.created_at,
+            tried=f"tried {times(letter.attempts)}",
+            order_id=letter.order_id,
+        )
+        for letter in Notification.objects.filter(pk__in=ids).defer("body")
+    ]
+
+
+def _decider(verb: Callable[..., None], words: str) -> Callable[..., tuple[Notification, str]]:
+    def decide(key: str, *, actor: str, reason: str) -> tuple[Notification, str]:
+        letter = Notification.objects.get(pk=int(key))
         try:
-            decide(letter, actor=actor, reason=reason)
-        except (NotDead, ReasonMissing) as refused:
+            verb(letter, actor=actor, reason=reason)
+        except NotDead as refused:
             raise Refusal(f"{letter}: {refused} Nothing was changed.") from refused
-        word = "sent again" if again else "closed unsent"
-        done.append((letter, f"{letter}: {word}. {reason}"))
-    return done
+        return letter, f"{letter}: {words}. {reason}"
+
+    return decide
+
+
+kinds.register(
+    Kind(
+        name=outbox.KIND,
+        title="Mail",
+        one="mail",
+        view="notifications.view_notification",
+        decide=DECIDE,
+        waiting=outbox.dead_letters,
+        since="created_at",
+        describe=_described,
+        ways=(
+            Way(
+                log.RETRY,
+                "Send again",
+                "Delivery starts anew, from its first try.",
+                _decider(outbox.replay, "sent again"),
+            ),
+            Way(
+                log.RESOLVE,
+                "Close unsent",
+                "The shopper does not get it.",
+                _decider(outbox.dismiss, "closed unsent"),
+                danger=True,
+            ),
+        ),
+    )
+)

@@ -19,10 +19,3 @@ class NotDead(Exception):
 
     def __init__(self) -> None:
         super().__init__("This message is not a dead letter (any more).")
-
-
-class ReasonMissing(Exception):
-    """Whoever acts on a dead letter says why."""
-
-    def __init__(self) -> None:
-        super().__init__("Say who and why.")

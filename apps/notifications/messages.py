@@ -39,20 +39,24 @@ _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One mail of an order. At most one per `(order_id, kind)` ever leaves."""
+    """One mail of an order. At most one per `(order_id, kind, about)` ever leaves."""
 
     order_id: UUID
     kind: str
     to: str
     subject: str
     body: str
+    about: str = ""
 
 
-def compose(kind: str, data: Mapping[str, Any], *, order_id: UUID, to: str) -> Message:
+def compose(
+    kind: str, data: Mapping[str, Any], *, order_id: UUID, to: str, about: str = ""
+) -> Message:
     """The mail of this kind.
 
     `data` has at least `number`, `name` (of the shopper, may be ""), `url` (of the order's page)
-    and what `NEEDS[kind]` names. Raises `UnknownKind`, `MissingData`.
+    and what `NEEDS[kind]` names. `about` tells several mails of a kind apart (which return).
+    Raises `UnknownKind`, `MissingData`.
     """
     if kind not in NEEDS:
         raise UnknownKind(kind)
@@ -67,7 +71,7 @@ def compose(kind: str, data: Mapping[str, Any], *, order_id: UUID, to: str) -> M
     # A line break in a subject would let a name add headers of its own.
     subject = _UNPRINTABLE.sub(" ", of_subject.render(Context(context, autoescape=False)))
     subject = " ".join(subject.split())[:SUBJECT_MAX]
-    return Message(order_id=order_id, kind=kind, to=to, subject=subject, body=body)
+    return Message(order_id=order_id, kind=kind, to=to, subject=subject, body=body, about=about)
 
 
 @functools.cache

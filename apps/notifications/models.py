@@ -1,4 +1,4 @@
-"""The outbox for mail: one row per order and kind is what makes a message go out once."""
+"""The outbox for mail: one row per order, kind and matter is what makes a message go out once."""
 
 from django.db import models
 from django.db.models import Q
@@ -15,6 +15,12 @@ class Notification(models.Model):
 
     order_id = models.UUIDField()
     kind = models.SlugField(max_length=40)
+    about = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="which of several: an order may have many returns, each with a mail of its own",
+    )
     to = models.EmailField()
     subject = models.CharField(max_length=200)
     body = models.TextField()
@@ -31,11 +37,16 @@ class Notification(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["order_id", "kind"], name="one_notification_per_order_and_kind"
+                fields=["order_id", "kind", "about"], name="one_notification_per_order_and_matter"
             ),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(state="due"), name="notification_due"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="dead", resolved_at__isnull=True),
+                name="notification_dead",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -20,3 +20,8 @@ def find_order(order_id: UUID, *, user: Any = None, token: str | None = None) ->
     if owns or tokens.is_valid(order_id, token):
         return found
     raise OrderNotFound(order_id)
+
+
+def name_of(user: Any) -> str:
+    """Who asks, for the audit trail: the account, or a guest with the order's token."""
+    return user.email if user is not None and user.is_authenticated else "guest"

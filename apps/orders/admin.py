@@ -9,19 +9,22 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList as DjangoChangeList
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast, Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
+from apps.desk import page
+from apps.desk.models import Decision
+from apps.orders import review
 from apps.orders.backoffice import order_deeds
 from apps.orders.backoffice.dossier import open_dossier
-from apps.orders.models import Order, OrderLine, Return, ReviewDecision, Saga
+from apps.orders.models import Order, OrderLine, Return, Saga
 from storefront.backoffice import csv_export
 from storefront.backoffice.day_filter import DaysFilter
 from storefront.backoffice.deeds import Deed, actor, perform
@@ -29,8 +32,6 @@ from storefront.backoffice.looks import amount, label
 from storefront.backoffice.order_links import order_url
 from storefront.backoffice.read_only import ReadOnlyAdmin
 from storefront.money import decimal_string
-
-MOST = 100  # orders in one decision
 
 
 def is_uuid(text: str) -> UUID | None:
@@ -229,11 +230,12 @@ class OrderAdmin(ReadOnlyAdmin):
         return self._decide(request, object_id, "resolve")
 
     def _decide(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        return self._order_deed(
-            request,
-            object_id,
-            lambda order, actor: order_deeds.decision([order], name, actor=actor),
-        )
+        order = self.get_object(request, object_id)
+        if order is None:
+            messages.error(request, "No such order.")
+            return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
+        refs = [(review.KIND, str(order.pk))]
+        return page.decide(self, request, name, refs, back=order_url(order.pk), target=order)
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -350,7 +352,9 @@ class ReviewQueueAdmin(OrderRowsAdmin):
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        decisions = ReviewDecision.objects.filter(saga=OuterRef("pk")).order_by("-id")
+        decisions = Decision.objects.filter(
+            kind="saga", subject=Cast(OuterRef("pk"), CharField())
+        ).order_by("-id")
         return (
             super()
             .get_queryset(request)
@@ -380,14 +384,11 @@ class ReviewQueueAdmin(OrderRowsAdmin):
 
     @display(description="why")
     def why(self, saga: Saga) -> str:
-        return saga.review_reason or (f"waits for {saga.waiting_for}" if saga.waiting_for else "–")
+        return order_deeds.why(saga)
 
     @display(description="what was tried")
     def tried(self, saga: Saga) -> str:
-        words = [saga.step.replace("_", " ")]
-        if saga.attempts:
-            words.append("once" if saga.attempts == 1 else f"{saga.attempts} times")
-        return ", ".join(words) + (f": {saga.last_error}" if saga.last_error else "")
+        return order_deeds.tried(saga)
 
     @display(description="last decision")
     def last_decision(self, saga: Any) -> str:
@@ -415,29 +416,13 @@ class ReviewQueueAdmin(OrderRowsAdmin):
 
     def _ask_for(self, request: HttpRequest, queryset: QuerySet, name: str) -> HttpResponse | None:
         waiting = queryset.filter(state=Saga.State.REVIEW).order_by("pk")
-        ids = list(waiting.values_list("pk", flat=True)[: MOST + 1])
-        if not ids or len(ids) > MOST:
-            trouble = f"Choose at most {MOST} orders at once." if ids else "None is in review."
-            messages.error(request, trouble)
+        ids = list(waiting.values_list("pk", flat=True)[: page.MOST + 1])
+        if not ids:
+            messages.error(request, "None is in review.")
             return None
-        url = reverse("admin:orders_saga_decide", args=[name])
-        return HttpResponseRedirect(f"{url}?orders={','.join(i.hex for i in ids)}")
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.decide_view)
-        return [path("decide/<slug:name>/", view, name="orders_saga_decide"), *super().get_urls()]
-
-    def decide_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """One decision, with one reason, about all the chosen orders or none."""
-        back = reverse("admin:orders_saga_changelist")
-        ids = [is_uuid(part) for part in request.GET.get("orders", "").split(",")[:MOST]]
-        # Ascending id: two people with overlapping choices queue up instead of deadlocking.
-        orders = list(Order.objects.filter(pk__in=[i for i in ids if i]).order_by("pk"))
-        if not orders or name not in order_deeds.DECISIONS:
-            messages.error(request, "No such order or decision.")
-            return HttpResponseRedirect(back)
-        deed = order_deeds.decision(orders, name, actor=actor(request))
-        return perform(self, request, deed, back=back)
+        return HttpResponseRedirect(
+            page.deciding(name, [(review.KIND, str(pk)) for pk in ids], kind=review.KIND)
+        )
 
 
 @admin.register(Return)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from apps.orders.models import Order
 from apps.payments.gateway import Gateway, Intent, IntentStatus
-from apps.payments.models import Payment
+from apps.payments.models import REFUND_ATTEMPTS_MAX, Payment
 
 SHOWN = 20  # violations named per invariant
 GRACE = timedelta(minutes=2)
@@ -57,27 +57,42 @@ INVARIANTS = (
         FROM inventory_stockitem s LEFT JOIN inventory_stockmovement m ON m.stock_item_id = s.id
         GROUP BY s.id HAVING s.on_hand <> coalesce(sum(m.quantity), 0)
     """),
-    Invariant(2, "reserved equals the active holds", """
+    Invariant(2, "reserved equals the active holds, each of an order", """
         SELECT 'stock item ' || s.id,
                s.reserved || ' reserved, holds say ' || coalesce(sum(h.quantity), 0)
         FROM inventory_stockitem s
         LEFT JOIN inventory_hold h ON h.stock_item_id = s.id AND h.state = 'active'
         GROUP BY s.id HAVING s.reserved <> coalesce(sum(h.quantity), 0)
+        UNION ALL
+        SELECT 'hold ' || h.id, h.state || ', for order ' || h.order_id || ' that is not there'
+        FROM inventory_hold h
+        WHERE NOT EXISTS (SELECT FROM orders_order o WHERE o.id = h.order_id)
     """),
     Invariant(3, "0 ≤ reserved ≤ on_hand", """
         SELECT 'stock item ' || id, reserved || ' of ' || on_hand FROM inventory_stockitem
         WHERE reserved < 0 OR reserved > on_hand
     """),
-    Invariant(4, "at most one charge, and refunds within it", """
-        SELECT 'order ' || p.order_id, p.captured_amount || ' captured, ' || p.refunded_amount
-               || ' refunded, refund rows say ' || coalesce(r.total, 0)
+    # One payment per order (UNIQUE), taken whole or not at all: what is kept of it is then the
+    # total, nothing, or the total less the refunds that our rows tell of.
+    Invariant(4, "what is kept is the total, nothing, or the total less its refunds", """
+        SELECT 'order ' || p.order_id,
+               p.captured_amount || ' captured, ' || p.refunded_amount || ' refunded of '
+               || coalesce(o.total_amount, p.amount) || ', refund rows say '
+               || coalesce(r.settled, 0) || coalesce(' and ' || r.asked || ' asked for', '')
         FROM payments_payment p
-        LEFT JOIN (SELECT payment_id, sum(amount) AS total FROM payments_refund
-                   WHERE status = 'succeeded' GROUP BY payment_id) r ON r.payment_id = p.id
+        LEFT JOIN (SELECT payment_id, sum(amount) FILTER (WHERE status = 'succeeded') AS settled,
+                          sum(amount) FILTER (WHERE status = 'requested') AS asked
+                   FROM payments_refund WHERE status <> 'failed' GROUP BY payment_id) r
+               ON r.payment_id = p.id
         LEFT JOIN orders_order o ON o.id = p.order_id
-        WHERE p.refunded_amount <> coalesce(r.total, 0)
+        WHERE p.refunded_amount <> coalesce(r.settled, 0)
            OR p.captured_amount NOT IN (0, p.amount) OR p.amount <> o.total_amount
+           OR p.captured_amount - p.refunded_amount NOT IN
+              (0, p.amount, p.amount - coalesce(r.settled, 0))
+           OR coalesce(r.settled, 0) + coalesce(r.asked, 0) > p.captured_amount
            OR p.refunded_amount > p.captured_amount
+           OR (p.status = 'refunded') <> (p.captured_amount > 0
+                                          AND p.refunded_amount = p.captured_amount)
     """),
     Invariant(6, "promo counters equal the live redemptions, within the limits", """
         SELECT 'promo ' || p.code, p.used || ' counted, ' || count(r.id) || ' live'
@@ -88,6 +103,10 @@ INVARIANTS = (
         FROM promos_promo p JOIN promos_redemption r ON r.promo_id = p.id AND r.live
         WHERE p.customer_limit IS NOT NULL
         GROUP BY p.id, r.customer_key HAVING count(*) > p.customer_limit
+        UNION ALL
+        SELECT 'redemption ' || r.id, 'for order ' || r.order_id || ' that is not there'
+        FROM promos_redemption r
+        WHERE NOT EXISTS (SELECT FROM orders_order o WHERE o.id = r.order_id)
     """),
     Invariant(7, "every order has one key, one saga, one payment", """
         SELECT 'order ' || o.number,
@@ -98,6 +117,10 @@ INVARIANTS = (
         LEFT JOIN orders_saga s ON s.order_id = o.id
         LEFT JOIN payments_payment p ON p.order_id = o.id
         WHERE k.id IS NULL OR s.order_id IS NULL OR p.id IS NULL
+        UNION ALL
+        SELECT 'payment ' || p.id, p.status || ', for order ' || p.order_id || ' that is not there'
+        FROM payments_payment p
+        WHERE NOT EXISTS (SELECT FROM orders_order o WHERE o.id = p.order_id)
     """),
     Invariant(8, "nothing stays open past its time", """
         SELECT 'order ' || o.number,
@@ -142,6 +165,11 @@ INVARIANTS = (
         JOIN orders_saga s ON s.order_id = o.id
         WHERE o.status IN ('PENDING', 'REQUIRES_ACTION', 'PAYMENT_AUTHORIZED', 'PAYMENT_FAILED')
           AND p.captured_amount > 0 AND s.state = 'done'
+        UNION ALL
+        SELECT 'order ' || o.number, o.status || ', but its saga is ' || s.state
+        FROM orders_saga s JOIN orders_order o ON o.id = s.order_id
+        WHERE s.state IN ('done', 'undone')
+          AND o.status IN ('PENDING', 'REQUIRES_ACTION', 'PAYMENT_AUTHORIZED', 'PAYMENT_FAILED')
     """),
     Invariant(10, "every step is completed at most once per direction", """
         SELECT 'order ' || saga_id, step || ' ' || direction || ' done ' || count(*) || ' times'
@@ -169,7 +197,7 @@ INVARIANTS = (
         UNION ALL
         SELECT 'refund ' || id, 'requested, due ' || due_at FROM payments_refund
         WHERE status = 'requested' AND purpose NOT LIKE 'cancellation%%'
-          AND due_at < now() - %(grace)s
+          AND attempts < %(refund_attempts)s AND due_at < now() - %(grace)s
     """, liveness=True),
     Invariant(13, "totals add up and none is negative", """
         SELECT 'order ' || o.number,
@@ -188,10 +216,18 @@ INVARIANTS = (
         SELECT 'event ' || event_id, 'resolved without actor or reason' FROM payments_webhookinbox
         WHERE resolved_at IS NOT NULL AND (resolved_by = '' OR resolution = '')
         UNION ALL
-        SELECT 'discrepancy ' || id, 'resolved without actor or reason' FROM payments_discrepancy
-        WHERE state = 'resolved' AND (resolved_by = '' OR resolution = '')
+        SELECT 'refund ' || id, 'resolved without actor or reason' FROM payments_refund
+        WHERE resolved_at IS NOT NULL AND (resolved_by = '' OR resolution = '')
         UNION ALL
-        SELECT 'order ' || saga_id, 'decided without actor or reason' FROM orders_reviewdecision
+        SELECT 'event ' || event_id, 'mirror given up by nobody' FROM payments_webhookinbox w
+        WHERE mirror_resolved_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM desk_decision d
+                          WHERE d.kind = 'mirror' AND d.subject = w.event_id)
+        UNION ALL
+        SELECT 'discrepancy ' || id, 'resolved without actor or reason' FROM payments_discrepancy
+        WHERE state = 'resolved' AND (resolved_by = '' OR resolution = '' OR resolved_at IS NULL)
+        UNION ALL
+        SELECT kind || ' ' || subject, 'decided without actor or reason' FROM desk_decision
         WHERE actor = '' OR reason = ''
         UNION ALL
         SELECT 'order ' || order_id, 'in review without a reason' FROM orders_saga
@@ -207,7 +243,9 @@ def check(*, liveness: bool = True) -> Iterator[Finding]:
         for invariant in INVARIANTS:
             if invariant.liveness and not liveness:
                 continue
-            cursor.execute(invariant.query, {"grace": GRACE})
+            cursor.execute(
+                invariant.query, {"grace": GRACE, "refund_attempts": REFUND_ATTEMPTS_MAX}
+            )
             rows = cursor.fetchall()
             yield Finding(
                 invariant.number,

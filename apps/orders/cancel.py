@@ -25,8 +25,12 @@ BEFORE_SHIPMENT = (
 )
 
 
-def request_cancellation(order_id: UUID, *, reason: str = "shopper") -> None:
+def request_cancellation(
+    order_id: UUID, *, reason: str = "shopper", actor: str = "shopper"
+) -> None:
     """Ask for an order to be undone; `reason` is a key of endings.REASONS.
+
+    `actor`, who asks, stands in the saga and in the order's last event.
 
     Asking again changes nothing. Raises NotCancellable once the goods have left, or when the order
     is over or in the hands of a person.
@@ -47,10 +51,14 @@ def request_cancellation(order_id: UUID, *, reason: str = "shopper") -> None:
                 due_at=Now(),
                 cancel_reason=reason,
                 cancel_requested_at=Now(),
+                cancel_requested_by=actor[:254],
                 updated_at=Now(),
             )
         else:
-            mine.update(cancel_requested_at=Now(), cancel_reason=reason)
+            # Who asked first is who asked.
+            mine.filter(cancel_requested_at__isnull=True).update(
+                cancel_requested_at=Now(), cancel_reason=reason, cancel_requested_by=actor[:254]
+            )
             # Asleep (waiting, backing off): wake it. Claimed: the worker sees the wish itself.
             mine.filter(lease_until__isnull=True).update(due_at=Now())
         transaction.on_commit(lambda: bells.ring("orders.advance_sagas"))

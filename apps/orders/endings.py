@@ -4,11 +4,12 @@ from uuid import UUID
 
 from apps.notifications import outbox
 from apps.orders import letters, moves
-from apps.orders.models import Order
+from apps.orders.models import Order, Saga
 from apps.orders.moves import Move
 from apps.payments.models import Payment
 
 S = Order.Status
+CALLED_OFF_FROM = (*moves.MOVES[S.CANCELLED], S.REQUIRES_ACTION)
 
 # Why an order was called off, as the shopper reads it.
 REASONS = {
@@ -46,5 +47,11 @@ def finish_undone(reasons: dict[UUID, str]) -> None:
         f" {REFUNDED if order_id in charged else NOT_CHARGED}"
         for order_id, reason in reasons.items()
     }
-    moves.make(Move(order_id, S.CANCELLED, message) for order_id, message in words.items())
+    asked_by = dict(
+        Saga.objects.filter(pk__in=reasons).values_list("order_id", "cancel_requested_by")
+    )
+    moves.make(
+        Move(order_id, S.CANCELLED, message, actor=asked_by.get(order_id, ""))
+        for order_id, message in words.items()
+    )
     outbox.put(letters.cancellations(words, charged=charged))

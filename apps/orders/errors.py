@@ -86,5 +86,13 @@ class ReturnRefused(Exception):
         self.errors = errors
 
 
+class StillOpen(Exception):
+    """An order that would keep something for ever if its case were closed; `what`, in words."""
+
+    def __init__(self, what: list[str]) -> None:
+        super().__init__("; ".join(what))
+        self.what = what
+
+
 class NotInReview(Exception):
     """Only an order in the review queue can be decided about."""

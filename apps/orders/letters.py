@@ -80,7 +80,10 @@ def return_received(returned: Return, *, refund_amount: int) -> Message:
         ],
         "refund": money.for_people(refund_amount, order.currency),
     }
-    return compose("return_received", data, order_id=order.pk, to=order.email)
+    # An order may have several returns, and each gets its mail.
+    return compose(
+        "return_received", data, order_id=order.pk, to=order.email, about=str(returned.pk)
+    )
 
 
 def _common(order: Order) -> dict[str, Any]:

@@ -104,6 +104,7 @@ class OrderLine(models.Model):
                 condition=Q(line_amount=F("quantity") * F("unit_amount")), name="line_adds_up"
             ),
         ]
+        indexes = [models.Index(fields=["sku"], name="line_by_sku")]  # staff search by SKU
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"
@@ -181,6 +182,7 @@ class Saga(models.Model):
     deadline_at = models.DateTimeField(help_text="the hold's; past it the order is called off")
     cancel_reason = models.CharField(max_length=40, blank=True, help_text="why it turned back")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=254, blank=True, db_default="")
     last_error = models.CharField(max_length=255, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
     review_reason = models.CharField(max_length=255, blank=True)
@@ -225,23 +227,6 @@ class SagaStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.step}: {self.outcome}"
-
-
-class ReviewDecision(models.Model):
-    """What a person decided about an order that stood in review, and why."""
-
-    id = models.BigAutoField(primary_key=True)
-    saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="decisions")
-    decision = models.CharField(max_length=12)
-    reason = models.CharField(max_length=255)
-    actor = models.CharField(max_length=254)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.decision} by {self.actor}"
 
 
 class Return(models.Model):

@@ -27,7 +27,7 @@ MOVES: Mapping[str, tuple[str, ...]] = {
     S.CONFIRMED: (S.PAYMENT_AUTHORIZED,),
     S.SHIPPED: (S.CONFIRMED,),
     S.DELIVERED: (S.SHIPPED,),
-    S.RETURN_INITIATED: (S.DELIVERED,),
+    S.RETURN_INITIATED: (S.DELIVERED, S.RETURNED),  # some came back, and now the rest
     S.RETURNED: (S.RETURN_INITIATED,),
     S.CANCELLED: (S.PENDING, S.PAYMENT_FAILED, S.PAYMENT_AUTHORIZED, S.CONFIRMED),
 }
@@ -47,15 +47,15 @@ MESSAGES: Mapping[str, str] = {
 
 MOVE = """
     WITH wish AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(messages)s::text[], %(actions)s::text[]::jsonb[])
-            AS w(id, message, next_action)
+        SELECT * FROM unnest(%(ids)s::uuid[], %(messages)s::text[], %(actions)s::text[]::jsonb[],
+                             %(actors)s::text[]) AS w(id, message, next_action, actor)
     ), moved AS (
         UPDATE orders_order o SET status = %(to)s, seq = o.seq + 1, updated_at = now()
         FROM wish WHERE o.id = wish.id AND o.status = ANY(%(from)s)
-        RETURNING o.id, o.number, o.seq, wish.message, wish.next_action
+        RETURNING o.id, o.number, o.seq, wish.message, wish.next_action, wish.actor
     )
     INSERT INTO orders_orderevent (order_id, seq, status, message, next_action, actor)
-    SELECT id, seq, %(to)s, message, next_action, %(actor)s FROM moved
+    SELECT id, seq, %(to)s, message, next_action, actor FROM moved
     RETURNING order_id, seq, created_at, message, next_action,
         (SELECT number FROM moved WHERE id = order_id)
 """
@@ -63,16 +63,22 @@ MOVE = """
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A wish to move one order; `message` is for the shopper (default: MESSAGES)."""
+    """A wish to move one order; `message` is for the shopper (default: MESSAGES), `actor` who
+    wished it, for the staff.
+    """
 
     order_id: UUID
     to: str
     message: str = ""
     next_action: dict[str, Any] | None = None
+    actor: str = ""
 
 
 def make(moves: Iterable[Move], *, actor: str = "") -> set[tuple[UUID, str]]:
-    """Make the moves that are still allowed; the (order id, status) pairs that were made."""
+    """Make the moves that are still allowed; the (order id, status) pairs that were made.
+
+    `actor` is who made those that name nobody.
+    """
     by_status: dict[str, list[Move]] = {}
     for move in moves:
         by_status.setdefault(move.to, []).append(move)
@@ -89,7 +95,7 @@ def make(moves: Iterable[Move], *, actor: str = "") -> set[tuple[UUID, str]]:
                     "actions": [_json(move.next_action) for move in wishes],
                     "to": str(to),
                     "from": [str(status) for status in MOVES[to]],
-                    "actor": actor,
+                    "actors": [move.actor or actor for move in wishes],
                 },
             )
             rows = cursor.fetchall()

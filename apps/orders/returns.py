@@ -4,8 +4,13 @@ What a returned unit is worth is its share of what was really paid for goods and
 order's total less shipping, shared out over the lines as they were priced. Shipping is not
 refunded. Rounding cannot add up to more than was paid: a return's refund is the share of all units
 returned so far less what earlier returns got.
+
+Several returns may follow one another. While one is announced the order stands in RETURN_INITIATED,
+when the last announced one is back in RETURNED; from there what is left may be announced as well.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -13,8 +18,9 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
 
+from apps.catalog.models import Variant
 from apps.inventory import stock
-from apps.inventory.models import StockItem, StockMovement
+from apps.inventory.models import Hold, StockItem, StockMovement
 from apps.notifications import outbox
 from apps.orders import letters, moves
 from apps.orders.errors import ReturnRefused
@@ -24,8 +30,10 @@ from apps.payments import refunds
 from apps.payments.models import Payment
 from storefront import money
 
+logger = logging.getLogger(__name__)
+
 S = Order.Status
-RETURNABLE = (S.DELIVERED, S.RETURN_INITIATED)
+RETURNABLE = (S.DELIVERED, S.RETURN_INITIATED, S.RETURNED)
 
 
 def request_return(order_id: UUID, *, lines: Sequence[tuple[str, int]], reason: str) -> Return:
@@ -62,10 +70,15 @@ def receive_return(return_id: UUID, *, actor: str) -> bool:
         if not first:
             return False
         lines = list(announced.lines.select_related("line"))
-        _lock_shelves([line.line.sku for line in lines])
+        skus = skus_today(order)
+        _lock_shelves([skus[line.line_id] for line in lines if line.line_id in skus])
         for line in lines:
+            if line.line_id not in skus:
+                # The shopper's money must not wait for it; staff book the units by hand.
+                logger.warning("%s: no shelf for %s", order.number, line)
+                continue
             stock.receive(
-                sku=line.line.sku,
+                sku=skus[line.line_id],
                 quantity=line.quantity,
                 kind=StockMovement.Kind.RETURNED,
                 reason=f"return of {order.number}",
@@ -105,6 +118,31 @@ def refund_amount(announced: Return) -> int:
         now = announced.lines.filter(line=line).aggregate(n=Sum("quantity"))["n"] or 0
         amount += worth * (before + now) // line.quantity - worth * before // line.quantity
     return amount
+
+
+def skus_today(order: Order) -> dict[int, str]:
+    """By line, the SKU under which its goods are known now; a line that cannot be told is absent.
+
+    A line keeps the SKU that was bought, and a SKU may be renamed since, or be another thing's by
+    now. The order's holds know the variant itself.
+    """
+    lines = list(order.lines.all())
+    held: Counter[str] = Counter()
+    holds = Hold.objects.filter(order_id=order.pk)
+    for sku, quantity in holds.values_list("stock_item__variant__sku", "quantity"):
+        held[sku] += quantity
+    if not held:
+        named = Variant.objects.filter(sku__in=[line.sku for line in lines])
+        known = set(named.values_list("sku", flat=True))
+        return {line.pk: line.sku for line in lines if line.sku in known}
+    found = {line.pk: line.sku for line in lines if held.pop(line.sku, None) is not None}
+    renamed = [line for line in lines if line.pk not in found]
+    for line in renamed:
+        rest = [sku for sku, quantity in held.items() if quantity == line.quantity]
+        alike = [other for other in renamed if other.quantity == line.quantity]
+        if len(rest) == len(alike) == 1:
+            found[line.pk] = rest[0]
+    return found
 
 
 def _lock_shelves(skus: Sequence[str]) -> None:

@@ -2,38 +2,64 @@
 
 retry     on from where it stood, with fresh attempts
 undo      turn round and undo everything done so far
-resolve   settled by hand outside the shop: the saga ends here, as it is
+resolve   settled by hand outside the shop: the saga ends here
 
-Each decision is kept with actor and reason.
+Resolving ends the saga for good, so nobody comes back for what the order still keeps. An order
+that is neither sold and paid nor called off with nothing kept is not resolved (StillOpen names what
+is open), unless the person asks for the rest to be let go: then stock and promo codes go back and
+the order is cancelled. Money is never let go: what is reserved or taken at the gateway has to be
+called back there first, and our books have to have heard of it.
+
+Each decision is kept with actor and reason (apps/desk).
 """
 
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from apps.desk import log
+from apps.inventory import holds
+from apps.inventory.models import Hold
+from apps.orders import endings
 from apps.orders.checkout import undo_from
-from apps.orders.errors import NotInReview
-from apps.orders.models import ReviewDecision, Saga
+from apps.orders.errors import NotInReview, StillOpen
+from apps.orders.models import Order, Saga
+from apps.payments import ledger
+from apps.payments.ledger import Learnt
+from apps.payments.models import Payment
+from apps.promos import redeem
+from apps.promos.models import Redemption
+from apps.shipping import parcels
 from storefront import bells
+
+KIND = "saga"  # as the desk knows it
+S = Order.Status
+P = Payment.Status
+SOLD = (S.CONFIRMED, S.SHIPPED, S.DELIVERED, S.RETURN_INITIATED, S.RETURNED)
+
+
+def waiting() -> QuerySet[Saga]:
+    """The queue."""
+    return Saga.objects.filter(state=Saga.State.REVIEW)
 
 
 def retry(order_id: UUID, *, actor: str, reason: str) -> None:
-    """Let the worker try again. Raises NotInReview."""
+    """Let the worker try again. Raises NotInReview, ReasonMissing."""
     with transaction.atomic():
         saga = _locked(order_id)
         state = saga.reviewed_from or Saga.State.FORWARD
-        _decide(saga, "retry", actor, reason, state=state, attempts=0, due_at=Now())
+        _decide(saga, log.RETRY, actor, reason, state=state, attempts=0, due_at=Now())
 
 
 def undo(order_id: UUID, *, actor: str, reason: str) -> None:
-    """Undo the order. Raises NotInReview."""
+    """Undo the order. Raises NotInReview, ReasonMissing."""
     with transaction.atomic():
         saga = _locked(order_id)
         _decide(
             saga,
-            "undo",
+            log.UNDO,
             actor,
             reason,
             state=Saga.State.UNDOING,
@@ -41,16 +67,106 @@ def undo(order_id: UUID, *, actor: str, reason: str) -> None:
             attempts=0,
             due_at=Now(),
             cancel_reason=saga.cancel_reason or "staff",
+            cancel_requested_by=saga.cancel_requested_by or actor,
         )
 
 
-def resolve(order_id: UUID, *, actor: str, reason: str) -> None:
-    """Close the case: somebody settled it by hand. Raises NotInReview."""
+def resolve(order_id: UUID, *, actor: str, reason: str, let_go: bool = False) -> None:
+    """Close the case: somebody settled it by hand. Raises NotInReview, ReasonMissing, StillOpen.
+
+    `let_go`: put back what the order still keeps, stock and promo codes, and cancel it.
+    """
+    log.checked(actor, reason)
     with transaction.atomic():
         saga = _locked(order_id)
-        done = saga.reviewed_from != Saga.State.UNDOING
-        state = Saga.State.DONE if done else Saga.State.UNDONE
-        _decide(saga, "resolve", actor, reason, state=state, due_at=None)
+        if let_go:
+            _let_go(saga, actor)
+        open_ends = still_open(order_id)
+        if open_ends:
+            raise StillOpen(open_ends)
+        cancelled = Order.objects.filter(pk=order_id, status=S.CANCELLED).exists()
+        _decide(
+            saga,
+            log.RESOLVE,
+            actor,
+            reason,
+            state=Saga.State.UNDONE if cancelled else Saga.State.DONE,
+            due_at=None,
+            # Kept as a sale: whoever wished to cancel it is answered by this decision.
+            cancel_requested_at=saga.cancel_requested_at if cancelled else None,
+            cancel_requested_by=saga.cancel_requested_by if cancelled else "",
+            cancel_reason=saga.cancel_reason if cancelled else "",
+        )
+
+
+def still_open(order_id: UUID) -> list[str]:
+    """What would stay open for ever if the saga ended now, in words; invariants 8 and 9."""
+    status = Order.objects.values_list("status", flat=True).get(pk=order_id)
+    held = set(Hold.objects.filter(order_id=order_id).values_list("state", flat=True))
+    payment = Payment.objects.filter(order_id=order_id).first()
+    found = []
+    if Hold.State.ACTIVE in held:
+        found.append("units are still held for it")
+    if status in SOLD:
+        if held - {Hold.State.ACTIVE, Hold.State.CONFIRMED}:
+            found.append(f"the order is {status}, but its units are back on the shelf")
+        if payment is not None and payment.status not in (P.CAPTURED, P.REFUNDED):
+            found.append(f"the order is {status}, but its payment is {payment.status}")
+        return found
+    if status != S.CANCELLED:
+        found.append(f"the order is {status}: neither confirmed nor cancelled")
+    if Hold.State.CONFIRMED in held:
+        found.append("units have left the shelf for it")
+    found += _open_money(payment)
+    if Redemption.objects.filter(order_id=order_id, live=True).exists():
+        found.append("its promo code counts as used")
+    return found
+
+
+def _open_money(payment: Payment | None) -> list[str]:
+    """The shopper's money that is with us, or may be."""
+    if payment is None or payment.status in (P.VOIDED, P.REFUNDED):
+        return []
+    if payment.captured_amount > payment.refunded_amount:
+        return ["her money was taken and not given back: refund it, or try again"]
+    if payment.status == P.AUTHORIZED:
+        return ["her money is reserved at the bank: undo the order, or call it back at the gateway"]
+    if payment.intent_id:
+        return [f"the gateway has a payment that is {payment.status}: call it back there"]
+    return ["the gateway was asked for the payment, and what it did is not known"]
+
+
+def _let_go(saga: Saga, actor: str) -> None:
+    """What the undo steps would do here, and the order's end. Raises StillOpen."""
+    order_id = saga.pk
+    payment = Payment.objects.select_for_update(no_key=True).filter(order_id=order_id).first()
+    order = Order.objects.get(pk=order_id)
+    if order.status not in (*endings.CALLED_OFF_FROM, S.CANCELLED):
+        raise StillOpen([f"the order is {order.status}: it cannot be cancelled any more"])
+    open_money = _open_money(payment) if payment is not None and not _never_there(payment) else []
+    if open_money:
+        raise StillOpen(open_money)
+    if payment is not None and payment.status not in (P.VOIDED, P.REFUNDED):
+        # The person has looked: there is nothing at the gateway, or it was declined.
+        ledger.settle([Learnt(payment.pk, P.VOIDED)])
+    saga.cancel_reason = saga.cancel_reason or "staff"
+    saga.cancel_requested_by = saga.cancel_requested_by or actor
+    saga.save(update_fields=["cancel_reason", "cancel_requested_by"])
+    # Promos before stock, like the intake.
+    redeem.give_back([order_id])
+    holds.release([order_id])
+    holds.restock([order_id], reason="order cancelled by hand")
+    if order_id not in parcels.cancel([order_id]):
+        raise StillOpen(["the parcel has left"])
+    if order.status != S.CANCELLED:
+        endings.finish_undone({order_id: saga.cancel_reason})
+
+
+def _never_there(payment: Payment) -> bool:
+    """Declined, or the gateway's answer named no payment: nothing that could still be taken."""
+    if payment.captured_amount:
+        return False
+    return payment.status == P.FAILED or (payment.status == P.CREATED and not payment.intent_id)
 
 
 def _locked(order_id: UUID) -> Saga:
@@ -61,9 +177,7 @@ def _locked(order_id: UUID) -> Saga:
 
 
 def _decide(saga: Saga, decision: str, actor: str, reason: str, **changes: object) -> None:
-    if not reason.strip() or not actor.strip():
-        raise ValueError("a decision needs an actor and a reason")
-    ReviewDecision.objects.create(saga=saga, decision=decision, actor=actor, reason=reason[:255])
+    log.record(KIND, saga.pk, decision, actor=actor, reason=reason, order_id=saga.pk)
     # A new epoch: a worker that still believes in the old one writes nothing.
     Saga.objects.filter(pk=saga.pk).update(
         epoch=F("epoch") + 1,

@@ -1,11 +1,12 @@
 """What does not fit between the gateway's books and ours, and what staff decide about it.
 
-Nothing is typed over: look again, give the money back, adopt refunds, leave it as it is. Each asks
-why, and goes through `reconciler.discrepancies`. The gateway is not asked from here: a worker does.
+Open ones stand on the desk. Nothing is typed over: look again, give the money back, adopt refunds,
+leave it as it is. Each asks why, and goes through `reconciler.discrepancies`. The gateway is not
+asked from here: a worker does.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
+from apps.desk import kinds, log, page
+from apps.desk.kinds import Case, Kind, Way, an_id
 from apps.payments.models import Discrepancy, Reconciliation
 from apps.payments.reconciler import discrepancies
 from apps.payments.reconciler.comparing import GIVEN_BACK
@@ -49,7 +52,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     readonly_fields = (
         "subject", "kind", "state_label", "order", "payment", "why", "tries", "asked_at",
         "first_seen_at", "last_seen_at", "resolution", "resolved_by", "resolved_at", "done",
-        "both_sides",
+        "decisions", "both_sides",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": (
@@ -57,7 +60,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             ("first_seen_at", "last_seen_at"),
         )}),
         ("What was done", {"fields": ("done", ("tries", "asked_at"))}),
-        ("Decision", {"fields": ("resolution", ("resolved_by", "resolved_at"))}),
+        ("Decisions", {"fields": ("resolution", ("resolved_by", "resolved_at"), "decisions")}),
         ("Both sides, as they were seen last", {"fields": ("both_sides",)}),
     )  # fmt: skip
     actions_detail = ("look_again", "give_back", "adopt", "leave_be")
@@ -80,6 +83,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     def done(self, row: Discrepancy) -> SafeString | str:
         lines = ((line["at"][:19].replace("T", " "), line["what"]) for line in row.history)
         return format_html_join("", "<div>{} UTC: {}</div>", lines) or "–"
+
+    @display(description="decisions")
+    def decisions(self, row: Discrepancy) -> SafeString | str:
+        return page.history(discrepancies.DESK, row.pk)
 
     @display(description="evidence")
     def both_sides(self, row: Discrepancy) -> SafeString:
@@ -211,3 +218,66 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         "scope", "phase", "since", "until", "changed_since", "compared", "settled", "started_at",
         "finished_at", "failures", "error",
     )  # fmt: skip
+
+
+# --- On the desk --------------------------------------------------------------------------------
+
+
+def _described(keys: Sequence[str]) -> list[Case]:
+    ids = [pk for key in keys if (pk := an_id(key)) is not None]
+    return [
+        Case(
+            kind=discrepancies.DESK,
+            key=str(row.pk),
+            subject=f"{row.subject}: {row.get_kind_display()}",
+            url=reverse("admin:payments_discrepancy_change", args=[row.pk]),
+            why=row.why,
+            since=row.first_seen_at,
+            tried=row.history[-1]["what"] if row.history else "",
+            order_id=row.payment.order_id if row.payment is not None else None,
+        )
+        for row in Discrepancy.objects.filter(pk__in=ids)
+        .select_related("payment")
+        .defer("evidence")
+    ]
+
+
+def _decider(verb: Callable[..., None], words: str) -> Callable[..., tuple[Discrepancy, str]]:
+    def decide(key: str, *, actor: str, reason: str) -> tuple[Discrepancy, str]:
+        row = Discrepancy.objects.get(pk=UUID(key))
+        try:
+            verb(row.pk, actor=actor, reason=reason)
+        except discrepancies.NotOpen:
+            raise Refusal("This cannot be decided (any more). Nothing was changed.") from None
+        return row, f"{row.subject}: {words}. {reason}"
+
+    return decide
+
+
+kinds.register(
+    Kind(
+        name=discrepancies.DESK,
+        title="Discrepancies",
+        one="discrepancy",
+        view="payments.view_discrepancy",
+        decide=DECIDE,
+        waiting=discrepancies.waiting,
+        since="first_seen_at",
+        describe=_described,
+        ways=(
+            Way(
+                log.RETRY,
+                "Look again",
+                "A worker asks the gateway now. When the two sides agree it is closed.",
+                _decider(discrepancies.look_again, "looked at again"),
+            ),
+            Way(
+                log.RESOLVE,
+                "Leave it be",
+                "Both sides stay as they are. Seen in another form it is opened again.",
+                _decider(discrepancies.resolve, "left as it is"),
+                danger=True,
+            ),
+        ),
+    )
+)

@@ -22,8 +22,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError, connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from apps.desk import log
 from apps.payments import refunds
 from apps.payments.gateway import GatewayRefund, Intent, get_gateway
 from apps.payments.ledger import Contradiction, Learnt, learnt_from, settle
@@ -37,6 +39,7 @@ BATCH = 200
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 8
 ALONE_AFTER = 2  # tries that ended without a word
+KIND = "webhook"  # as the desk knows it
 State = WebhookInbox.State
 OPEN = (State.DEAD, State.QUARANTINED)  # for a person
 failpoints.declare("inbox.store", "before_commit", "after_commit")
@@ -271,21 +274,32 @@ def _parsed(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def undecided() -> QuerySet[WebhookInbox]:
+    """Dead and quarantined events that nobody has decided about."""
+    return WebhookInbox.objects.filter(state__in=OPEN, resolved_at__isnull=True)
+
+
 def resolve(event_id: str, *, actor: str, reason: str, again: bool) -> bool:
-    """A person's word on a dead or quarantined event: apply it again, or leave it be."""
-    if not actor.strip() or not reason.strip():
-        raise ValueError("a decision needs an actor and a reason")
+    """A person's word on a dead or quarantined event: apply it again, or leave it be.
+
+    False when it is not open (any more). Raises ReasonMissing.
+    """
+    actor, reason = log.checked(actor, reason)
     changes: dict[str, Any] = {"state": State.RECEIVED, "attempts": 0, "due_at": Now()}
-    written = WebhookInbox.objects.filter(
-        event_id=event_id, state__in=OPEN, resolved_at__isnull=True
-    ).update(
-        resolution=reason[:255],
-        resolved_by=actor[:254],
-        resolved_at=Now(),
-        **(changes if again else {}),
-    )
-    if written:
-        logger.info("event %s: %s by %s", event_id, "again" if again else "left be", actor)
-    if written and again:
-        transaction.on_commit(lambda: bells.ring("payments.apply_webhooks"))
+    with transaction.atomic():
+        written = (
+            undecided()
+            .filter(event_id=event_id)
+            .update(
+                resolution=reason,
+                resolved_by=actor,
+                resolved_at=Now(),
+                **(changes if again else {}),
+            )
+        )
+        if written:
+            decision = log.RETRY if again else log.RESOLVE
+            log.record(KIND, event_id, decision, actor=actor, reason=reason)
+        if written and again:
+            transaction.on_commit(lambda: bells.ring("payments.apply_webhooks"))
     return bool(written)

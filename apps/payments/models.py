@@ -1,4 +1,8 @@
-"""Our side of every payment; the gateway has the other, and the reconciler compares the two."""
+"""Our side of every payment; the gateway has the other, and the reconciler compares the two.
+
+What stopped and waits for a person (a refund, an event, an event's mirror) is open until its
+`…resolved_at` says when somebody decided; who and why is in the log of decisions (apps/desk).
+"""
 
 import uuid
 
@@ -6,6 +10,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
+
+REFUND_ATTEMPTS_MAX = 20  # that ended without a word; an outage is not counted
+MIRROR_ATTEMPTS_MAX = 8  # over some two hours
 
 
 class Payment(models.Model):
@@ -101,6 +108,9 @@ class Refund(models.Model):
     due_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=255, blank=True, db_default="")
+    resolved_by = models.CharField(max_length=254, blank=True, db_default="")
+    resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -110,6 +120,11 @@ class Refund(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(status="requested"), name="refund_due"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(resolved_at__isnull=True, status__in=["requested", "failed"]),
+                name="refund_not_settled",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -161,6 +176,10 @@ class WebhookInbox(models.Model):
     processed_at = models.DateTimeField(null=True, blank=True)
     mirrored_at = models.DateTimeField(null=True, blank=True)
     mirror_attempts = models.PositiveSmallIntegerField(default=0)
+    mirror_error = models.CharField(max_length=255, blank=True, db_default="")
+    mirror_resolved_at = models.DateTimeField(
+        null=True, blank=True, help_text="given up on by a person"
+    )
     resolution = models.CharField(max_length=255, blank=True)
     resolved_by = models.CharField(max_length=254, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -173,6 +192,20 @@ class WebhookInbox(models.Model):
                 fields=["received_at"],
                 condition=Q(mirrored_at__isnull=True),
                 name="inbox_unmirrored",
+            ),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(state__in=["dead", "quarantined"], resolved_at__isnull=True),
+                name="inbox_undecided",
+            ),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(
+                    mirrored_at__isnull=True,
+                    mirror_resolved_at__isnull=True,
+                    mirror_attempts__gte=MIRROR_ATTEMPTS_MAX,
+                ),
+                name="inbox_mirror_failed",
             ),
         ]
 
@@ -246,6 +279,9 @@ class Discrepancy(models.Model):
         indexes = [
             models.Index(
                 fields=["last_seen_at"], condition=Q(state="open"), name="discrepancy_open"
+            ),
+            models.Index(
+                fields=["first_seen_at"], condition=Q(state="open"), name="discrepancy_oldest"
             ),
             models.Index(fields=["asked_at"], name="discrepancy_asked"),
         ]

@@ -6,18 +6,23 @@ of a payment together never pass what was captured: the sum is checked under the
 A refund whose answer was lost is asked for again under its own key. What the key cannot tell (it
 was forgotten, or repeats an old "pending") the gateway's list of the payment's refunds does. A key
 that repeats a stored failure, and under which the list shows nothing, is exchanged for a new one.
+
+A refund that failed, or that no attempt brings to an end, waits for a person: `retry` or `resolve`.
+The refunds of a cancellation do not: their saga tries anew, and stands in review when it cannot.
 """
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.desk import log
 from apps.payments.gateway import (
     Gateway,
     GatewayOutcomeUnknown,
@@ -26,19 +31,21 @@ from apps.payments.gateway import (
     GatewayTransient,
     get_gateway,
 )
-from apps.payments.models import GatewayCall, Payment, Refund
+from apps.payments.models import REFUND_ATTEMPTS_MAX, GatewayCall, Payment, Refund
 from storefront import bells, failpoints
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
-MAX_ATTEMPTS = 20  # that ended without a word; an outage is not counted
+MAX_ATTEMPTS = REFUND_ATTEMPTS_MAX
+KIND = "refund"  # as the desk knows it
 # Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
 KEY_TRUSTED_FOR = timedelta(hours=20)
 CANCELLATION = "cancellation"  # purpose of the refunds that the saga sends
 # How long ago a spent key must have been asked for before nobody believes any more that the
 # gateway still works on it. A call is given up after 8 s here, and after 80 s there.
 NOTHING_COMES_AFTER = timedelta(minutes=2)
+AGAIN = "#"  # in a purpose, which try it is: return:<id>, return:<id>#1, …
 UNDER_WAY = ("pending", "requires_action")
 failpoints.declare("refund", "before_ask", "after_ask", "before_commit", "after_commit")
 OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
@@ -46,6 +53,13 @@ OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
 
 class RefundRefused(Exception):
     """More than is left of the payment, or nothing was captured."""
+
+
+class NotStopped(Exception):
+    """Only a refund that stopped, and that nobody has decided about, is decided about."""
+
+    def __init__(self) -> None:
+        super().__init__("This refund does not wait for a decision (any more).")
 
 
 def request_refund(order_id: UUID, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
@@ -205,8 +219,12 @@ def send_due(limit: int = 50) -> int:
     for refund in due:
         try:
             _send(refund)
-        except Exception:  # the others must not wait for this one
+        except Exception as error:  # the others must not wait for this one
             logger.exception("refund %s could not be sent", refund.pk)
+            with contextlib.suppress(DatabaseError):
+                Refund.objects.filter(pk=refund.pk, status=Refund.Status.REQUESTED).update(
+                    message=f"{type(error).__name__}: {error}"[:255]
+                )
     return len(due)
 
 
@@ -242,3 +260,82 @@ def _send(refund: Refund) -> None:
         )
         failpoints.reach("refund", "before_commit")
     failpoints.reach("refund", "after_commit")
+
+
+# --- What stopped -------------------------------------------------------------------------------
+
+
+def stopped() -> QuerySet[Refund]:
+    """Refunds that failed or ran out of attempts, and that nobody has decided about."""
+    exhausted = Q(status=Refund.Status.REQUESTED, attempts__gte=MAX_ATTEMPTS)
+    return Refund.objects.filter(
+        exhausted | Q(status=Refund.Status.FAILED),
+        # As the partial index says it; the database does not see that this follows.
+        status__in=[Refund.Status.REQUESTED, Refund.Status.FAILED],
+        resolved_at__isnull=True,
+    ).exclude(purpose__startswith=CANCELLATION)
+
+
+def retry(refund_id: UUID, *, actor: str, reason: str) -> Refund:
+    """Send it again; the refund that is now on its way.
+
+    One whose outcome is unknown gets fresh attempts under its own key. One that the gateway let
+    fail is over for good: another row, with a key of its own, takes its place. Raises NotStopped,
+    ReasonMissing, and RefundRefused when its money has gone back otherwise meanwhile.
+    """
+    with transaction.atomic():
+        refund = _locked_stopped(refund_id, actor, reason)
+        again = refund
+        if refund.status == Refund.Status.REQUESTED:
+            Refund.objects.filter(pk=refund.pk).update(attempts=0, due_at=Now())
+        else:
+            base = refund.purpose.partition(AGAIN)[0]
+            tries = refund.payment.refunds.filter(purpose__startswith=base).count()
+            again = _open(
+                refund.payment,
+                amount=refund.amount,
+                purpose=f"{base}{AGAIN}{tries}",
+                reason=refund.reason,
+                actor=actor,
+            )
+            _resolve(refund, actor, f"sent again: {reason}")
+        _record(refund, log.RETRY, actor, reason)
+        transaction.on_commit(lambda: bells.ring("payments.send_refunds"))
+    return again
+
+
+def resolve(refund_id: UUID, *, actor: str, reason: str) -> Refund:
+    """Send it no more: she was paid otherwise. Raises NotStopped, ReasonMissing.
+
+    One whose outcome is unknown stays on its way in the books: should the gateway have paid it
+    after all, the webhook finds it there.
+    """
+    with transaction.atomic():
+        refund = _locked_stopped(refund_id, actor, reason)
+        _resolve(refund, actor, reason)
+        _record(refund, log.RESOLVE, actor, reason)
+    return refund
+
+
+def _locked_stopped(refund_id: UUID, actor: str, reason: str) -> Refund:
+    log.checked(actor, reason)
+    # The payment first, as everybody who refunds; what is true then decides.
+    payments = Payment.objects.select_for_update(no_key=True, of=("self",))
+    payment = payments.filter(refunds=refund_id).first()
+    refund = stopped().filter(pk=refund_id).first()
+    if payment is None or refund is None:
+        raise NotStopped
+    refund.payment = payment
+    return refund
+
+
+def _resolve(refund: Refund, actor: str, reason: str) -> None:
+    Refund.objects.filter(pk=refund.pk).update(
+        resolution=reason.strip()[:255], resolved_by=actor.strip()[:254], resolved_at=Now()
+    )
+
+
+def _record(refund: Refund, decision: str, actor: str, reason: str) -> None:
+    log.record(
+        KIND, refund.pk, decision, actor=actor, reason=reason, order_id=refund.payment.order_id
+    )

@@ -73,6 +73,11 @@ def amount(minor: int | None, currency: str = "") -> str:
     return "–" if minor is None else money.for_people(minor, currency or settings.SHOP_CURRENCY)
 
 
+def times(count: int) -> str:
+    """`1` is `"once"`, `3` is `"3 times"`."""
+    return "once" if count == 1 else f"{count} times"
+
+
 def percent(basis_points: int) -> str:
     """`825` is `"8.25 %"`."""
     whole, rest = divmod(basis_points, 100)

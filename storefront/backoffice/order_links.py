@@ -36,6 +36,12 @@ def ids_by_number(text: str) -> Iterable[UUID]:
     return orders.filter(number__startswith=text.upper()).values_list("pk", flat=True)[:50]
 
 
+def numbers_of(order_ids: Iterable[UUID]) -> dict[UUID | None, str]:
+    """The numbers of these orders, by id."""
+    orders = apps.get_model("orders", "Order").objects
+    return dict(orders.filter(pk__in=list(order_ids)).values_list("pk", "number"))
+
+
 class LinksToOrder:
     """For an admin or an inline over rows with an `order_id`: the column `order`."""
 

@@ -183,6 +183,17 @@ def in_review(**fields: Any) -> Order:
     return order
 
 
+def sold_in_review(**fields: Any) -> Order:
+    """An order that is paid and sold, and whose confirmation cannot be written."""
+    order = an_order(saga_state=Saga.State.REVIEW, **fields)
+    Saga.objects.filter(order=order).update(
+        review_reason="forward notify did not succeed in 12 attempts",
+        reviewed_from="forward",
+        attempts=12,
+    )
+    return order
+
+
 def parcel(order: Order) -> Shipment:
     return Shipment.objects.get(order_id=order.pk)
 

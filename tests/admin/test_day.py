@@ -85,7 +85,8 @@ def test_what_waits_for_a_person_is_an_alarm(office: Client) -> None:
     shown = figures(office)
 
     waiting = {name: figure.value for name, figure in shown.items() if figure.alarm}
-    assert waiting == {"In review": "1", "Webhooks to decide": "2", "Dead letters": "1"}
+    assert waiting == {"Needs a person": "4"}
+    assert shown["Needs a person"].note == "1 orders, 2 webhooks, 1 mail"
     assert shown["Sagas due"].value == "1"
     page = office.get(INDEX).content.decode()
     assert "KP-STUCK" in page

@@ -8,6 +8,7 @@ from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
 
+from apps.desk import log as decisions
 from apps.orders import returns
 from tests.admin.conftest import an_order, in_review
 from tests.factories import (
@@ -40,6 +41,7 @@ def full_shop(db: None) -> None:
     for make in (RedemptionFactory, RateFactory, TaxRateFactory, WebhookInboxFactory):
         make()
     NotificationFactory(order_id=order.pk)
+    decisions.record("saga", order.pk, "retry", actor="clerk", reason="x", order_id=order.pk)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)

@@ -7,9 +7,11 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.notifications.models import Notification
-from apps.payments.models import GatewayCall, Payment, Refund
+from apps.payments import mirror
+from apps.payments.models import GatewayCall, Payment, Refund, WebhookInbox
 from tests.admin.conftest import Counting, do, log, told
 from tests.factories import (
     GatewayCallFactory,
@@ -119,6 +121,149 @@ def test_dead_letters_of_the_inbox_are_a_filter(office: Client) -> None:
     assert {event.pk for event in found} == {"evt_dead", "evt_odd"}
 
 
+# --- The mirror ---------------------------------------------------------------------------------
+
+
+def an_unmirrored_event(**fields: Any) -> WebhookInbox:
+    return WebhookInboxFactory(
+        **{"state": "applied", "mirror_attempts": 8, "mirror_error": "APIError: 503"} | fields
+    )
+
+
+def test_event_that_is_not_mirrored_is_tried_again(office: Client) -> None:
+    event = an_unmirrored_event(event_id="evt_1")
+
+    do(office, page(event, "mirror-again"), reason="the gateway is back")
+
+    event.refresh_from_db()
+    assert (event.state, event.mirror_attempts, event.mirror_resolved_at) == ("applied", 0, None)
+    assert log() == [(CLERK, "evt_1: mirrored again. the gateway is back")]
+    assert not mirror.failed().exists()
+
+
+def test_event_can_go_without_its_copy(office: Client) -> None:
+    event = an_unmirrored_event(event_id="evt_1")
+
+    do(office, page(event, "give-up-mirror"), reason="of an account that is closed")
+
+    assert not mirror.failed().exists()
+    shown = office.get(page(event)).content.decode()
+    assert "of an account that is closed" in shown
+    assert "Mirror again" not in shown
+    again = do(office, page(event, "mirror-again"), reason="x")
+    assert told(again)[-1] == "This event is not open (any more). Nothing was changed."
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"mirror_attempts": 7}, {"mirrored_at": timezone.now()}, {"state": "received"}],
+    ids=["still tried", "mirrored", "not applied"],
+)
+def test_event_whose_mirror_is_no_case_is_left_alone(
+    office: Client, fields: dict[str, Any]
+) -> None:
+    event = an_unmirrored_event(**fields)
+
+    answer = do(office, page(event, "mirror-again"), reason="x")
+
+    assert told(answer) == ["This event is not open (any more). Nothing was changed."]
+    assert log() == []
+
+
+# --- Refunds ------------------------------------------------------------------------------------
+
+
+def a_stopped_refund(**fields: Any) -> Refund:
+    payment = PaymentFactory(captured=True, order_id=OrderFactory(number="KP-BACK").pk)
+    return RefundFactory(
+        **{"payment": payment, "amount": 550, "status": "failed", "purpose": "admin:1",
+           "message": "the card is closed"} | fields
+    )  # fmt: skip
+
+
+def test_refund_that_failed_is_sent_again_as_another(office: Client) -> None:
+    refund = a_stopped_refund()
+
+    do(office, page(refund, "send-again"), reason="she has a new card")
+
+    refund.refresh_from_db()
+    assert (refund.status, refund.resolution) == ("failed", "sent again: she has a new card")
+    assert refund.resolved_by == CLERK
+    again = Refund.objects.exclude(pk=refund.pk).get()
+    assert (again.amount, again.status, again.purpose, again.actor) == (
+        550, "requested", "admin:1#1", CLERK,
+    )  # fmt: skip
+    assert log() == [(CLERK, "Refund of $5.50: sent again. she has a new card")]
+
+
+def test_refund_that_fails_again_shows_what_was_decided_before(office: Client) -> None:
+    do(office, page(a_stopped_refund(), "send-again"), reason="she has a new card")
+    again = Refund.objects.get(status="requested")
+    Refund.objects.filter(pk=again.pk).update(status="failed")
+
+    do(office, page(again, "send-again"), reason="and another")
+
+    assert set(Refund.objects.values_list("purpose", flat=True)) == {
+        "admin:1", "admin:1#1", "admin:1#2",
+    }  # fmt: skip
+    assert "and another" in office.get(page(again)).content.decode()
+
+
+def test_refund_that_ran_out_of_attempts_gets_fresh_ones(office: Client) -> None:
+    refund = a_stopped_refund(status="requested", attempts=20)
+
+    do(office, page(refund, "send-again"), reason="the worker was mended")
+
+    refund.refresh_from_db()
+    assert (refund.status, refund.attempts, refund.resolved_at) == ("requested", 0, None)
+    assert Refund.objects.count() == 1
+
+
+@pytest.mark.parametrize(("status", "attempts"), [("failed", 1), ("requested", 20)])
+def test_refund_paid_otherwise_is_closed(office: Client, status: str, attempts: int) -> None:
+    refund = a_stopped_refund(status=status, attempts=attempts)
+
+    do(office, page(refund, "settled-otherwise"), reason="paid by bank transfer")
+
+    refund.refresh_from_db()
+    assert (refund.status, refund.resolution) == (status, "paid by bank transfer")
+    assert Refund.objects.count() == 1
+    again = do(office, page(refund, "send-again"), reason="x")
+    assert told(again)[-1].endswith("Nothing was changed.")
+    assert "Send again" not in office.get(page(refund)).content.decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "succeeded"},
+        {"status": "requested", "attempts": 19},
+        {"purpose": "cancellation"},
+    ],
+    ids=["succeeded", "still tried", "the saga's"],
+)
+def test_refund_that_has_not_stopped_is_left_alone(office: Client, fields: dict[str, Any]) -> None:
+    refund = a_stopped_refund(**fields)
+
+    answer = do(office, page(refund, "send-again"), reason="x")
+
+    assert told(answer)[-1].endswith("Nothing was changed.")
+    assert (Refund.objects.count(), log()) == (1, [])
+
+
+def test_refund_is_not_sent_again_when_its_money_went_back_otherwise(office: Client) -> None:
+    refund = a_stopped_refund()
+    RefundFactory(payment=refund.payment, amount=2399, status="succeeded", purpose="admin:2")
+
+    answer = do(office, page(refund, "send-again"), reason="x")
+
+    assert told(answer)[-1] == (
+        "It was not sent again: 550 is more than the 0 left to refund. Nothing was changed."
+    )
+    refund.refresh_from_db()
+    assert (refund.resolved_at, log()) == (None, [])
+
+
 # --- Mail ---------------------------------------------------------------------------------------
 
 
@@ -188,10 +333,13 @@ def test_letter_shows_its_text_as_text(office: Client) -> None:
 def test_looker_decides_about_nothing(looker: Client) -> None:
     letter, event = a_dead_letter(), WebhookInboxFactory(state="dead")
 
+    refund = RefundFactory(status="failed", payment=PaymentFactory(captured=True))
     for url in (
+        *(page(refund, deed) for deed in ("send-again", "settled-otherwise")),
+        *(page(event, deed) for deed in ("mirror-again", "give-up-mirror")),
         *(page(letter, deed) for deed in ("replay", "dismiss")),
         *(page(event, deed) for deed in ("apply-again", "leave-be")),
-        f"{MAIL}replay-selected/?ids={letter.pk}",
+        f"{reverse('admin:desk_decide', args=['retry'])}?case=mail:{letter.pk}",
     ):
         assert looker.get(url).status_code == 403
         assert looker.post(url, {"reason": "x"}).status_code == 403

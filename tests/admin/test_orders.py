@@ -7,10 +7,12 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from apps.desk import log as decisions
+from apps.desk.models import Decision
 from apps.inventory.models import StockItem, StockMovement
 from apps.notifications.models import Notification
 from apps.orders import returns
-from apps.orders.models import Order, OrderEvent, Return, ReviewDecision, Saga
+from apps.orders.models import Order, OrderEvent, Return, Saga
 from apps.payments.models import Payment, Refund
 from apps.shipping.models import Shipment
 from tests.admin.conftest import (
@@ -24,6 +26,7 @@ from tests.admin.conftest import (
     order_page,
     parcel,
     signed_in,
+    sold_in_review,
     told,
 )
 from tests.factories import (
@@ -42,6 +45,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:orders_order_changelist")
 QUEUE = reverse("admin:orders_saga_changelist")
+DESK = reverse("admin:desk")
 CLERK = "clerk@kettleandpine.example"
 DEEDS = {
     "cancel": {"reason": "x"},
@@ -298,18 +302,50 @@ def test_return_of_another_order_is_no_choice(office: Client) -> None:
 def test_decision_is_taken_with_reason_and_kept(
     office: Client, name: str, state: str, words: str
 ) -> None:
-    order = in_review(number="KP-STUCK")
+    order = sold_in_review(number="KP-STUCK")
 
     do(office, order_page(order, name), reason="the gateway is back")
 
     assert Saga.objects.get(order=order).state == state
-    decided = ReviewDecision.objects.get()
+    decided = Decision.objects.get()
+    assert (decided.kind, decided.subject, decided.order_id) == ("saga", str(order.pk), order.pk)
     assert (decided.decision, decided.reason, decided.actor) == (
         name,
         "the gateway is back",
         CLERK,
     )
     assert log() == [(CLERK, f"KP-STUCK: {words}. the gateway is back")]
+
+
+def test_order_that_keeps_something_is_not_closed_and_the_form_says_what(office: Client) -> None:
+    order = in_review(number="KP-STUCK")
+    before = everything(order)
+    url = order_page(order, "resolve")
+    kept = "the order is PAYMENT_AUTHORIZED: neither confirmed nor cancelled"
+    assert kept in office.get(url).content.decode()
+
+    answer = do(office, url, reason="settled on the phone")
+
+    (said,) = answer.context["form"].errors["reason"]
+    assert said.startswith("KP-STUCK cannot be closed: ") and kept in said
+    assert answer.context["form"]["reason"].value() == "settled on the phone"
+    assert everything(order) == before
+    assert not Decision.objects.exists()
+
+
+def test_what_an_order_keeps_can_be_let_go_with_its_case(office: Client) -> None:
+    mug = a_mug(stock=5)
+    order = in_review(number="KP-STUCK", mug=mug)
+    Payment.objects.filter(order_id=order.pk).update(status="voided")
+
+    do(office, order_page(order, "resolve"), reason="voided at the gateway", let_go="on")
+
+    order.refresh_from_db()
+    assert order.status == "CANCELLED"
+    assert OrderEvent.objects.get(order=order, status="CANCELLED").actor == CLERK
+    assert StockItem.objects.get(variant=mug).on_hand == 5
+    assert parcel(order).state == "cancelled"
+    assert log() == [(CLERK, "KP-STUCK: let go and cancelled. voided at the gateway")]
 
 
 @pytest.mark.parametrize("name", ["retry", "undo", "resolve"])
@@ -321,7 +357,7 @@ def test_only_what_is_in_review_is_decided_about(office: Client, name: str) -> N
 
     assert told(answer) == ["KP-FINE is not in review (any more). Nothing was changed."]
     assert everything(order) == before
-    assert not ReviewDecision.objects.exists()
+    assert not Decision.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["retry", "undo", "resolve"])
@@ -341,9 +377,9 @@ def test_many_orders_of_one_outage_are_retried_together(office: Client) -> None:
 
     answer = do(office, asked["Location"], reason="the gateway is back")
 
-    assert answer["Location"] == QUEUE
+    assert answer["Location"] == DESK + "?kind=saga"
     assert set(Saga.objects.values_list("state", flat=True)) == {"forward"}
-    assert ReviewDecision.objects.count() == len(log()) == 2
+    assert Decision.objects.count() == len(log()) == 2
 
 
 def test_one_that_was_decided_meanwhile_stops_the_whole_decision(office: Client) -> None:
@@ -357,15 +393,13 @@ def test_one_that_was_decided_meanwhile_stops_the_whole_decision(office: Client)
 
     assert told(answer)[-1].endswith("is not in review (any more). Nothing was changed.")
     assert Saga.objects.get(order=first).state == "review"
-    assert (ReviewDecision.objects.count(), log()) == (0, [])
+    assert (Decision.objects.count(), log()) == (0, [])
 
 
 def test_queue_says_who_waits_why_and_what_was_tried(office: Client) -> None:
     order = in_review(number="KP-STUCK")
     an_order(number="KP-FINE")
-    ReviewDecision.objects.create(
-        saga_id=order.pk, decision="retry", reason="try once more", actor="bob@example.com"
-    )
+    decisions.record("saga", order.pk, "retry", reason="try once more", actor="bob@example.com")
 
     shown = office.get(QUEUE).content.decode()
 
@@ -401,7 +435,7 @@ def test_looker_does_nothing(looker: Client, deed: str) -> None:
 
 def test_looker_decides_about_no_queue(looker: Client) -> None:
     order = in_review()
-    url = reverse("admin:orders_saga_decide", args=["resolve"]) + f"?orders={order.pk.hex}"
+    url = reverse("admin:desk_decide", args=["resolve"]) + f"?case=saga:{order.pk}"
 
     assert looker.get(url).status_code == 403
     assert looker.post(url, {"reason": "x"}).status_code == 403

@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
+from apps.desk.log import ReasonMissing
 from apps.notifications import outbox
-from apps.notifications.errors import NotDead, ReasonMissing
+from apps.notifications.errors import NotDead
 from apps.notifications.models import Notification
 from apps.notifications.outbox import Message
 from storefront import bells

@@ -16,9 +16,9 @@ from django.db import connection
 
 from apps.orders import audit, saga
 from apps.orders.cancel import request_cancellation
-from apps.orders.models import ReviewDecision
 from apps.payments import gateway as gateways
 from apps.payments.gateway import GatewayUnreachable
+from apps.payments.models import REFUND_ATTEMPTS_MAX
 from apps.payments.refunds import request_refund
 from tests.factories import PromoFactory
 from tests.orders.purchases import TOTAL, Shop, an_event, at_once, sql
@@ -51,9 +51,19 @@ BROKEN: dict[str, tuple[int, str, str]] = {
         2, "UPDATE inventory_stockitem SET reserved = reserved + 1", "holds say"),
     "a hold let go without its units": (
         2, "UPDATE inventory_hold SET state = 'released' WHERE state = 'active'", "holds say"),
+    "a hold of no order": (
+        2, "UPDATE inventory_hold SET order_id = gen_random_uuid() WHERE state = 'released'",
+        "that is not there"),
     "a refund that no row tells of": (
         4, "UPDATE payments_payment SET refunded_amount = 1 WHERE status = 'captured'",
-        "1 refunded, refund rows say 0"),
+        "1 refunded of 2353, refund rows say 0"),
+    "more asked back than was taken": (
+        4, "INSERT INTO payments_refund (id, payment_id, amount, status, purpose, reason, actor,"
+           " message, attempts) SELECT gen_random_uuid(), id, amount + 1, 'requested', 'x', '', '',"
+           " '', 0 FROM payments_payment WHERE status = 'captured'", "and 2354 asked for"),
+    "called refunded, and kept": (
+        4, "UPDATE payments_payment SET status = 'refunded' WHERE status = 'captured'",
+        "2353 captured, 0 refunded"),
     "a capture of a part": (
         4, "UPDATE payments_payment SET captured_amount = 1 WHERE status = 'captured'",
         "1 captured"),
@@ -66,6 +76,11 @@ BROKEN: dict[str, tuple[int, str, str]] = {
         6, "UPDATE promos_promo SET used = 0", "0 counted, 1 live"),
     "a promo used more often than one customer may": (
         6, "UPDATE promos_promo SET customer_limit = 0", "alice@example.com used it 1 times"),
+    "a redemption of no order": (
+        6, "UPDATE promos_redemption SET order_id = gen_random_uuid()", "that is not there"),
+    "a payment of no order": (
+        7, f"UPDATE payments_payment SET order_id = gen_random_uuid() WHERE order_id = {CANCELLED}",
+        "that is not there"),
     "an order without a key": (
         7, f"DELETE FROM orders_idempotencykey WHERE order_id = {CONFIRMED}", "no key"),
     "an order without a saga": (
@@ -108,6 +123,9 @@ BROKEN: dict[str, tuple[int, str, str]] = {
     "paid and never confirmed": (
         9, f"UPDATE orders_order SET status = 'PAYMENT_AUTHORIZED' WHERE id = {CONFIRMED}",
         "not confirmed, but payment captured"),
+    "ended, and neither confirmed nor cancelled": (
+        9, f"UPDATE orders_saga SET state = 'undone' WHERE order_id = {WAITING}",
+        "REQUIRES_ACTION, but its saga is undone"),
     "paid and still pending": (
         9, f"UPDATE orders_order SET status = 'PENDING' WHERE id = {CONFIRMED}",
         "not confirmed, but payment captured"),
@@ -137,6 +155,11 @@ BROKEN: dict[str, tuple[int, str, str]] = {
     "a dead mail closed for no reason": (
         14, "UPDATE notifications_notification SET state = 'dead', resolved_at = now(),"
             " resolved_by = 'clerk'", "resolved without actor or reason"),
+    "a refund settled by nobody": (
+        14, "INSERT INTO payments_refund (id, payment_id, amount, status, purpose, reason, actor,"
+            " message, attempts, resolved_at) SELECT gen_random_uuid(), id, 1, 'failed', 'x', '',"
+            " '', '', 1, now() FROM payments_payment WHERE status = 'captured'",
+        "resolved without actor or reason"),
 }  # fmt: skip
 
 
@@ -173,6 +196,16 @@ FORBIDDEN: dict[str, tuple[int, str, str, str, str]] = {
     "a promo past its limit": (
         6, "promos_promo", "promo_used_within_limit",
         "UPDATE promos_promo SET total_limit = 0", "1 counted, 1 live"),
+    "a decision of nobody": (
+        14, "desk_decision", "decision_has_actor_and_reason",
+        "INSERT INTO desk_decision (kind, subject, decision, reason, actor)"
+        " VALUES ('mail', '7', 'retry', 'why not', '')", "mail 7: decided without actor"),
+    "a discrepancy resolved by nobody": (
+        14, "payments_discrepancy", "discrepancy_open_or_resolved_by_somebody",
+        "INSERT INTO payments_discrepancy (id, kind, subject, why, evidence, history, tries,"
+        " state, resolution, resolved_by, resolved_at) VALUES (gen_random_uuid(), 'no_payment',"
+        " 'pi_1', '', '{}', '[]', 0, 'resolved', 'x', '', now())",
+        "resolved without actor or reason"),
     "a step done twice": (
         10, "orders_sagastep", "step_done_once_per_direction",
         "INSERT INTO orders_sagastep (saga_id, step, direction, outcome, attempt, epoch, detail,"
@@ -402,10 +435,18 @@ def test_decisions_without_actor_or_reason_are_named(sold: Shop) -> None:
     sold.post_webhook(an_event("x", {}) | {"livemode": True})
     sold.assert_audit_clean()
     sql("UPDATE payments_webhookinbox SET resolved_at = now(), resolution = 'x'")
-    ReviewDecision.objects.create(
-        saga=sold.saga(sold.place()), decision="retry", reason="", actor="clerk"
-    )
-    assert sold.violations()[14].violations == 2
+    assert sold.violations()[14].violations == 1
+    sql("UPDATE payments_webhookinbox SET mirror_resolved_at = now()")
+    assert "mirror given up by nobody" in " ".join(sold.violations()[14].examples)
+
+
+def test_refund_that_waits_for_a_person_is_not_late(sold: Shop) -> None:
+    order_id = sold.place_confirmed()
+    request_refund(order_id, amount=5, purpose="admin:1", reason="b", actor="c")
+    sql(f"UPDATE payments_refund SET due_at = {LONG_AGO}")
+    assert sorted(sold.violations()) == [11]
+    sql(f"UPDATE payments_refund SET attempts = {REFUND_ATTEMPTS_MAX}")
+    sold.assert_audit_clean()
 
 
 def test_more_than_can_be_shown_is_counted(shop: Shop) -> None:
@@ -441,7 +482,7 @@ def test_audit_writes_nothing(sold: Shop, monkeypatch: pytest.MonkeyPatch) -> No
 def run_audit(*given: str) -> tuple[int, str]:
     out = StringIO()
     try:
-        call_command("audit", *given, stdout=out)
+        call_command("audit", *given, stdout=out, stderr=out)
     except SystemExit as end:
         return int(str(end.code)), out.getvalue()
     return 0, out.getvalue()
@@ -509,5 +550,10 @@ def test_command_says_when_the_gateway_could_not_be_asked(
         raise GatewayUnreachable("no connection")
 
     monkeypatch.setattr(gateways.get_gateway(), "list_intents", away, raising=False)
-    _, said = run_audit()
-    assert "invariant 5 not checked: GatewayUnreachable" in said
+    for given in ((), ("--json",)):
+        code, said = run_audit(*given)
+        assert code == 1, "what could not be asked does not hold"
+        assert "invariant 5 NOT CHECKED: the gateway could not be asked (GatewayUnreach" in said
+    told = json.loads(said[: said.rindex("}") + 1])
+    assert (told["clean"], len(told["skipped"])) == (False, 1)
+    assert run_audit("--no-gateway")[0] == 0

@@ -167,6 +167,21 @@ def test_confirmed_order_is_refunded_and_restocked(shop: Shop) -> None:
     shop.assert_cancelled(order_id)
 
 
+def test_who_asked_is_known_to_the_end(shop: Shop) -> None:
+    waiting, confirmed = shop.place(card=CHALLENGE), shop.place_confirmed()
+    shop.run()
+
+    request_cancellation(waiting, actor="alice@example.com")
+    request_cancellation(waiting, reason="staff", actor="clerk@example.com")
+    request_cancellation(confirmed, reason="staff", actor="clerk@example.com")
+    shop.run()
+
+    for order_id, who in ((waiting, "alice@example.com"), (confirmed, "clerk@example.com")):
+        assert shop.saga(order_id).cancel_requested_by == who, "who asks first, has asked"
+        assert OrderEvent.objects.get(order_id=order_id, status="CANCELLED").actor == who
+        shop.assert_cancelled(order_id)
+
+
 def test_twice_is_once(shop: Shop) -> None:
     order_id = shop.place_confirmed()
     request_cancellation(order_id)

@@ -9,11 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from apps.orders import checkout, review, saga
+from apps.desk.models import Decision
+from apps.orders import checkout, fulfil, review, saga
 from apps.orders.cancel import request_cancellation
-from apps.orders.errors import NotInReview
-from apps.orders.models import ReviewDecision, Saga
-from apps.payments import charging
+from apps.orders.errors import NotInReview, StillOpen
+from apps.orders.models import OrderEvent, Saga
+from apps.payments import charging, refunds
+from apps.promos.models import Promo
+from apps.shipping.models import Shipment
+from tests.factories import PromoFactory
 from tests.orders.purchases import Killed, Shop, at_once
 
 
@@ -164,12 +168,11 @@ def test_undo_that_always_fails_goes_to_review_and_keeps_what_is_not_given_back(
 # --- What a person decides ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def stuck(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> UUID:
-    """An order that is in review at confirm_stock: authorized, held, and not poisoned any more."""
-    order_id = shop.place()
+def in_review_at(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str, **given: Any) -> UUID:
+    """An order that went to review at `step`, which works again."""
+    order_id = shop.place(**given)
     with monkeypatch.context() as patch:
-        poison(patch, "confirm_stock", order_id)
+        poison(patch, step, order_id)
         for _ in range(saga.MAX_ATTEMPTS + 1):
             shop.run()
             shop.hurry()
@@ -177,8 +180,14 @@ def stuck(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> UUID:
     return order_id
 
 
+@pytest.fixture
+def stuck(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """An order that is in review at confirm_stock: authorized, held, and not poisoned any more."""
+    return in_review_at(shop, monkeypatch, "confirm_stock")
+
+
 def decisions() -> list[tuple[str, str, str]]:
-    return list(ReviewDecision.objects.values_list("decision", "actor", "reason"))
+    return list(Decision.objects.order_by("id").values_list("decision", "actor", "reason"))
 
 
 def test_nobody_touches_it_until_somebody_decides(shop: Shop, stuck: UUID) -> None:
@@ -215,15 +224,150 @@ def test_undo_gives_everything_back(shop: Shop, stuck: UUID) -> None:
     shop.assert_cancelled(stuck)
 
 
-def test_resolve_ends_the_saga_as_it_is(shop: Shop, stuck: UUID) -> None:
-    before = shop.statuses(stuck)
+def test_resolve_ends_the_saga_of_a_sale_that_only_lacks_its_mail(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = in_review_at(shop, monkeypatch, "notify")
+    before = shop.statuses(order_id)
 
-    review.resolve(stuck, actor="clerk", reason="settled on the phone")
+    review.resolve(order_id, actor="clerk", reason="told her on the phone")
 
-    assert (shop.saga(stuck).state, shop.saga(stuck).due_at) == ("done", None)
+    assert (shop.saga(order_id).state, shop.saga(order_id).due_at) == ("done", None)
     assert shop.run() == 0
-    assert shop.statuses(stuck) == before
-    assert decisions() == [("resolve", "clerk", "settled on the phone")]
+    assert shop.statuses(order_id) == before
+    assert decisions() == [("resolve", "clerk", "told her on the phone")]
+    shop.assert_audit_clean()
+
+
+def test_order_that_still_keeps_something_is_not_closed(shop: Shop, stuck: UUID) -> None:
+    with pytest.raises(StillOpen) as refused:
+        review.resolve(stuck, actor="clerk", reason="settled on the phone")
+
+    assert refused.value.what == [
+        "units are still held for it",
+        "the order is PAYMENT_AUTHORIZED: neither confirmed nor cancelled",
+        "her money is reserved at the bank: undo the order, or call it back at the gateway",
+    ]
+    assert shop.saga(stuck).state == "review"
+    assert decisions() == []
+
+
+def test_reserved_money_is_not_let_go(shop: Shop, stuck: UUID) -> None:
+    with pytest.raises(StillOpen, match="her money is reserved at the bank"):
+        review.resolve(stuck, actor="clerk", reason="let it go", let_go=True)
+
+    assert (shop.holds(stuck), shop.stock()) == (["active"], (10, 1))
+    assert shop.saga(stuck).state == "review"
+    assert shop.at_gateway(stuck) == [("requires_capture", 0, 0)]
+
+
+def test_called_back_at_the_gateway_by_hand_the_rest_is_let_go(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The undo cannot talk to the gateway; a person does, and the webhook tells."""
+    order_id = in_review_at(shop, monkeypatch, "confirm_stock", promo=PromoFactory(one_use=True))
+    shop.sandbox.client().v1.payment_intents.cancel(str(shop.payment(order_id).intent_id))
+    shop.hear("payment_intent.canceled")
+
+    with pytest.raises(StillOpen, match="units are still held for it; the order is PAYMENT_AUTH"):
+        review.resolve(order_id, actor="clerk", reason="voided at the gateway")
+    review.resolve(order_id, actor="clerk", reason="voided at the gateway", let_go=True)
+
+    assert shop.saga(order_id).cancel_reason == "staff"
+    assert shop.stock() == (10, 0)
+    assert Promo.objects.get().used == 0
+    ended = OrderEvent.objects.get(order_id=order_id, status="CANCELLED")
+    assert ended.actor == "clerk"
+    shop.assert_cancelled(order_id)
+
+
+def test_sale_that_was_refunded_by_hand_is_let_go_with_its_label(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = in_review_at(shop, monkeypatch, "notify")
+    total = shop.order(order_id).total_amount
+    with pytest.raises(StillOpen, match="her money was taken and not given back"):
+        review.resolve(order_id, actor="clerk", reason="she does not want it", let_go=True)
+    refunds.request_refund(order_id, amount=total, purpose="admin:1", reason="x", actor="clerk")
+    refunds.send_due()
+
+    review.resolve(order_id, actor="clerk", reason="she does not want it", let_go=True)
+
+    assert shop.stock() == (10, 0)
+    assert shop.movements() == [("initial", 10), ("confirmed", -1), ("restocked", 1)]
+    shop.assert_cancelled(order_id)
+
+
+def test_payment_that_never_reached_the_gateway_is_let_go(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(gateway: Any, payment: Any) -> Any:
+        raise ValueError("no such answer is known")
+
+    monkeypatch.setattr(charging, "_authorized_intent", unreadable)
+    order_id = shop.place()
+    for _ in range(saga.MAX_ATTEMPTS + 1):
+        shop.run()
+        shop.hurry()
+    with pytest.raises(StillOpen, match="what it did is not known"):
+        review.resolve(order_id, actor="clerk", reason="nothing there")
+
+    review.resolve(order_id, actor="clerk", reason="nothing at the gateway", let_go=True)
+
+    shop.assert_cancelled(order_id)
+
+
+def test_goods_on_their_way_are_not_let_go(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = in_review_at(shop, monkeypatch, "notify")
+    total = shop.order(order_id).total_amount
+    refunds.request_refund(order_id, amount=total, purpose="admin:1", reason="x", actor="clerk")
+    refunds.send_due()
+    Shipment.objects.update(state="handed_over")
+
+    with pytest.raises(StillOpen, match="the parcel has left"):
+        review.resolve(order_id, actor="clerk", reason="gone", let_go=True)
+
+    assert shop.order(order_id).status == "CONFIRMED"
+    assert shop.stock() == (9, 0)
+
+
+def test_undo_that_cannot_be_done_is_closed_as_the_sale_it_still_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """She wished to cancel, the label cannot be called back: it is shipped after all."""
+    order_id = shop.place_confirmed()
+    with monkeypatch.context() as patch:
+        poison(patch, "create_shipment", order_id, undo=True)
+        request_cancellation(order_id)
+        for _ in range(saga.MAX_ATTEMPTS + 1):
+            shop.run()
+            shop.hurry()
+    assert shop.saga(order_id).reviewed_from == "undoing"
+
+    review.resolve(order_id, actor="clerk", reason="she takes it after all")
+
+    kept = shop.saga(order_id)
+    assert (kept.state, kept.cancel_requested_at, kept.cancel_reason) == ("done", None, "")
+    fulfil.hand_to_carrier(order_id, actor="clerk")
+    assert shop.order(order_id).status == "SHIPPED"
+    shop.assert_audit_clean()
+
+
+def test_every_decision_is_kept_also_when_it_comes_back(
+    shop: Shop, stuck: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review.retry(stuck, actor="alice", reason="perhaps now")
+    with monkeypatch.context() as patch:
+        poison(patch, "confirm_stock", stuck)
+        for _ in range(saga.MAX_ATTEMPTS + 1):
+            shop.hurry()
+            shop.run()
+    review.undo(stuck, actor="bob", reason="enough")
+
+    assert decisions() == [("retry", "alice", "perhaps now"), ("undo", "bob", "enough")]
+    shop.run()
+    assert OrderEvent.objects.get(order_id=stuck, status="CANCELLED").actor == "bob"
+    shop.assert_cancelled(stuck)
 
 
 @pytest.mark.parametrize("decide", [review.retry, review.undo, review.resolve])

@@ -261,7 +261,9 @@ def test_refund_that_breaks_its_worker_does_not_hold_up_the_others(
         send_due()
     assert Refund.objects.get(pk=venom.pk).attempts == refunds.MAX_ATTEMPTS
     due_again()
-    assert shop.violations().keys() == {11}, "it is named, not forgotten"
+    assert refunds.stopped().get() == venom, "it waits for a person"
+    assert Refund.objects.get(pk=venom.pk).message == "KeyError: 'payment_intent'"
+    shop.assert_audit_clean()
 
 
 def test_refund_under_a_forgotten_key_is_looked_for_first(shop: Shop) -> None:

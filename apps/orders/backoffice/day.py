@@ -21,15 +21,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.desk import kinds, page
+from apps.desk.kinds import Kind
 from apps.inventory.models import StockItem
-from apps.notifications.models import Notification
 from apps.orders.models import Order, Saga
-from apps.payments.models import Discrepancy, Payment, WebhookInbox
+from apps.payments.models import Payment
 from storefront.backoffice.looks import amount
 
 LOW = 5  # units for sale
 LATEST_SHOWN, LOW_SHOWN = 8, 10
-DEAD_EVENTS = (WebhookInbox.State.DEAD, WebhookInbox.State.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Day:
 
     figures: Sequence[Figure]
     latest: Sequence[Order] | None
-    waiting: Sequence[Saga] | None
+    waiting: Sequence[page.Row]
+    desk_url: str
     low: Sequence[StockItem] | None
     sold_out: int
 
@@ -58,23 +59,18 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK."""
     may: Any = request.user
     sees_stock = may.has_perm("inventory.view_stockitem")
+    desk = kinds.seen_by(may)
     context["day"] = Day(
-        figures=_figures(may),
+        figures=_figures(may, desk),
         latest=list(Order.objects.select_related("saga")[:LATEST_SHOWN])
         if may.has_perm("orders.view_order")
         else None,
-        waiting=list(in_review().select_related("order")[:LATEST_SHOWN])
-        if may.has_perm("orders.view_saga")
-        else None,
+        waiting=page.rows_of(kinds.oldest(desk, count=LATEST_SHOWN)),
+        desk_url=page.address(),
         low=_low_stock() if sees_stock else None,
         sold_out=_on_sale().filter(on_hand__lte=F("reserved")).count() if sees_stock else 0,
     )
     return context
-
-
-def in_review() -> QuerySet[Saga]:
-    """The review queue, who has waited longest first."""
-    return Saga.objects.filter(state=Saga.State.REVIEW).order_by("updated_at")
 
 
 def first_id_of(moment: datetime) -> UUID:
@@ -82,7 +78,7 @@ def first_id_of(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-def _figures(may: Any) -> list[Figure]:
+def _figures(may: Any, desk: Sequence[Kind]) -> list[Figure]:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     today = first_id_of(midnight)
     figures = []
@@ -90,32 +86,10 @@ def _figures(may: Any) -> list[Figure]:
         figures += _order_figures(today)
     if may.has_perm("payments.view_payment"):
         figures.append(_revenue(today))
+    if desk:
+        figures.append(_waiting(desk))
     if may.has_perm("orders.view_saga"):
-        figures += _saga_figures()
-    if may.has_perm("payments.view_webhookinbox"):
-        figures.append(
-            _dead_letters(
-                "Webhooks to decide",
-                WebhookInbox.objects.filter(state__in=DEAD_EVENTS, resolved_at__isnull=True),
-                "admin:payments_webhookinbox_changelist",
-            )
-        )
-    if may.has_perm("payments.view_discrepancy"):
-        found = Discrepancy.objects.filter(state=Discrepancy.State.OPEN).count()
-        url = reverse("admin:payments_discrepancy_changelist")
-        figures.append(
-            Figure("Discrepancies", f"{found:,}", f"{url}?state__exact=open", alarm=found > 0)
-        )
-    if may.has_perm("notifications.view_notification"):
-        figures.append(
-            _dead_letters(
-                "Dead letters",
-                Notification.objects.filter(
-                    state=Notification.State.DEAD, resolved_at__isnull=True
-                ),
-                "admin:notifications_notification_changelist",
-            )
-        )
+        figures.append(_due())
     return figures
 
 
@@ -147,21 +121,25 @@ def _revenue(today: UUID) -> Figure:
     )
 
 
-def _saga_figures() -> list[Figure]:
-    waiting = in_review().order_by().count()
+def _waiting(desk: Sequence[Kind]) -> Figure:
+    counted = kinds.counts(desk)
+    total = sum(counted.values())
+    parts = [f"{counted[kind.name]:,} {kind.title.lower()}" for kind in desk if counted[kind.name]]
+    return Figure(
+        "Needs a person",
+        f"{total:,}",
+        page.address(),
+        note=", ".join(parts) or "nothing waits",
+        alarm=total > 0,
+    )
+
+
+def _due() -> Figure:
     due = Saga.objects.filter(
         state__in=[Saga.State.FORWARD, Saga.State.UNDOING], due_at__lte=Now()
     ).count()
     queue = reverse("admin:orders_saga_changelist")
-    return [
-        Figure("In review", f"{waiting:,}", queue, alarm=waiting > 0),
-        Figure("Sagas due", f"{due:,}", f"{queue}?state=due", note="waiting for a worker"),
-    ]
-
-
-def _dead_letters(name: str, rows: QuerySet, url: str) -> Figure:
-    found = rows.count()
-    return Figure(name, f"{found:,}", f"{reverse(url)}?dead=open", alarm=found > 0)
+    return Figure("Sagas due", f"{due:,}", f"{queue}?state=due", note="waiting for a worker")
 
 
 def _on_sale() -> QuerySet[StockItem]:

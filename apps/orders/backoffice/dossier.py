@@ -12,6 +12,8 @@ from uuid import UUID
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
+from apps.desk import log
+from apps.desk.models import Decision
 from apps.inventory.models import Hold
 from apps.notifications.models import Notification
 from apps.orders.models import (
@@ -20,7 +22,6 @@ from apps.orders.models import (
     OrderEvent,
     OrderLine,
     Return,
-    ReviewDecision,
     Saga,
     SagaStep,
 )
@@ -33,6 +34,7 @@ from storefront.backoffice.looks import amount
 
 STEPS_SHOWN = 60
 CALLS_SHOWN = 40
+DECISIONS_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Dossier:
     saga: Saga | None
     steps: Sequence[SagaStep]
     more_steps: int
-    decisions: Sequence[ReviewDecision]
+    decisions: Sequence[Decision]
     payment: Payment | None
     refundable: int
     refunds: Sequence[Refund]
@@ -98,7 +100,7 @@ def open_dossier(order_id: UUID) -> Dossier | None:
         more_steps=SagaStep.objects.filter(saga=order_id).count() - STEPS_SHOWN
         if len(steps) > STEPS_SHOWN
         else 0,
-        decisions=list(ReviewDecision.objects.filter(saga=order_id).order_by("-id")),
+        decisions=list(log.about_order(order_id)[:DECISIONS_SHOWN]),
         payment=payment,
         refundable=refunds.refundable(payment) if payment else 0,
         refunds=list(payment.refunds.order_by("-created_at", "-id")) if payment else [],

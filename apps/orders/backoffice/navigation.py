@@ -8,7 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.orders.backoffice.day import in_review
+from apps.desk import kinds, page
+
+BADGE_MOST = 99
 
 Entry = tuple[str, str, str]  # title, icon, the model as app.model
 
@@ -52,8 +54,8 @@ ROOMS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's SIDEBAR.navigation."""
-    first = {"title": "Today", "icon": "dashboard", "link": reverse("admin:index")}
-    rooms: list[dict[str, Any]] = [{"items": [first]}]
+    today = {"title": "Today", "icon": "dashboard", "link": reverse("admin:index")}
+    rooms: list[dict[str, Any]] = [{"items": [today, *_desk(request)]}]
     for name, entries in ROOMS:
         items = [_item(*entry) for entry in entries if _may_see(request, entry[2])]
         if items:
@@ -61,14 +63,20 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return rooms
 
 
+def _desk(request: HttpRequest) -> list[dict[str, Any]]:
+    seen = kinds.seen_by(request.user)
+    if not seen:
+        return []
+    item = {"title": "Needs a person", "icon": "inbox", "link": page.address()}
+    waiting = sum(kinds.counts(seen, most=BADGE_MOST + 1).values())
+    if waiting:  # an empty badge would be drawn as one
+        item["badge"] = str(waiting) if waiting <= BADGE_MOST else f"{BADGE_MOST}+"
+    return [item]
+
+
 def _item(title: str, icon: str, model: str) -> dict[str, Any]:
     app, name = model.split(".")
-    item = {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{name}_changelist")}
-    if model == "orders.saga":
-        waiting = in_review().order_by()[:100].count()
-        if waiting:  # an empty badge would be drawn as one
-            item["badge"] = str(waiting) if waiting < 100 else "99+"
-    return item
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{name}_changelist")}
 
 
 def _may_see(request: HttpRequest, model: str) -> bool:

@@ -5,22 +5,28 @@ the domain's decision, taken under its locks when the form comes back; `offered`
 buttons go by.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
+from apps.desk import kinds, log
+from apps.desk.kinds import Case, Kind, Way, an_id
 from apps.orders import cancel, fulfil, returns, review
-from apps.orders.errors import NotCancellable, NotInReview
+from apps.orders.errors import NotCancellable, NotInReview, StillOpen
 from apps.orders.models import Order, Return, Saga
 from apps.payments import refunds
 from apps.payments.models import Payment, Refund
 from apps.shipping.errors import ShipmentNotFound, WrongShipmentState
 from storefront.backoffice.deeds import Deed, DeedForm, Done, ReasonForm, Refusal
-from storefront.backoffice.looks import amount
+from storefront.backoffice.looks import amount, times
+from storefront.backoffice.order_links import order_url
 from storefront.money_forms import MoneyField
 
 S = Order.Status
@@ -28,7 +34,7 @@ S = Order.Status
 CHANGE = "orders.change_order"
 REFUND = "payments.add_refund"
 RETURN = "orders.change_return"
-DECIDE = "orders.add_reviewdecision"
+DECIDE = "orders.change_saga"
 
 NO_SAGA = "This order has no saga: nothing carries it."
 
@@ -77,7 +83,7 @@ def cancellation(order: Order, *, actor: str) -> Deed:
         if saga.state == Saga.State.UNDOING or saga.cancel_requested_at is not None:
             raise Refusal("This order is being cancelled already.")
         try:
-            cancel.request_cancellation(order.pk, reason="staff")
+            cancel.request_cancellation(order.pk, reason="staff", actor=actor)
         except NotCancellable as refused:
             raise Refusal(
                 "It cannot be cancelled: the goods have left, or the order is over or in review."
@@ -248,81 +254,111 @@ def arrival(order: Order, *, actor: str) -> Deed:
 # --- Review -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One way out of the review queue."""
+class ClosingForm(ReasonForm):
+    """Why, and whether what is still open is to be let go."""
 
-    name: str
-    button: str
-    explanation: str
-    said: str
-    decide: Callable[..., None]
-    danger: bool = False
-
-
-DECISIONS = {
-    decision.name: decision
-    for decision in (
-        Decision(
-            "retry",
-            "Try again",
-            "The worker goes on from where it stood, with fresh attempts.",
-            "Tried again",
-            review.retry,
-        ),
-        Decision(
-            "undo",
-            "Undo the order",
-            "Everything done so far is undone: payment, stock, promo codes. This cannot be taken"
-            " back.",
-            "Being undone",
-            review.undo,
-            danger=True,
-        ),
-        Decision(
-            "resolve",
-            "Close as it is",
-            "Somebody has settled it by hand, outside the shop. Nothing more happens to the"
-            " order: neither money nor stock is moved.",
-            "Closed as it is",
-            review.resolve,
-            danger=True,
-        ),
+    let_go = forms.BooleanField(
+        required=False,
+        label="Let go what it still keeps, and cancel the order",
+        help_text="Units go back on the shelf, promo codes may be used again, the shopper is told."
+        " Money that is reserved or taken has to be given back first.",
+        widget=UnfoldBooleanWidget,
     )
-}
 
 
-def decision(orders: list[Order], name: str, *, actor: str) -> Deed:
-    """A decision about one order in review, or about many that share a cause."""
-    chosen = DECISIONS[name]
+def why(saga: Saga) -> str:
+    """Why an order waits."""
+    return saga.review_reason or (f"waits for {saga.waiting_for}" if saga.waiting_for else "–")
 
-    def do(form: Any) -> Done:
-        reason = form.cleaned_data["reason"]
-        done = []
-        for order in orders:
-            try:
-                chosen.decide(order.pk, actor=actor, reason=reason)
-            except (NotInReview, Saga.DoesNotExist) as refused:
-                raise Refusal(
-                    f"{order.number} is not in review (any more). Nothing was changed."
-                ) from refused
-            done.append((order, f"{order.number}: {chosen.said.lower()}. {reason}"))
-        return done
 
-    one = orders[0] if len(orders) == 1 else None
-    what = one.number if one else f"{len(orders)} orders"
-    sagas = {s.pk: s for s in Saga.objects.filter(pk__in=[order.pk for order in orders[:10]])}
-    shown = [
-        ("Why" if one else order.number, f"{saga.review_reason}. {saga.last_error}")
-        for order in orders[:10]
-        if (saga := sagas.get(order.pk)) is not None
+def tried(saga: Saga) -> str:
+    """What was tried, how often, and how it ended the last time."""
+    words = [saga.step.replace("_", " ")]
+    if saga.attempts:
+        words.append(times(saga.attempts))
+    return ", ".join(words) + (f": {saga.last_error}" if saga.last_error else "")
+
+
+def _sagas(keys: Sequence[str]) -> list[Case]:
+    ids = [order_id for key in keys if (order_id := an_id(key)) is not None]
+    return [
+        Case(
+            kind=review.KIND,
+            key=str(saga.pk),
+            subject=f"Order {saga.order.number}",
+            url=order_url(saga.pk),
+            why=why(saga),
+            since=saga.updated_at,
+            tried=tried(saga),
+            order_id=saga.pk,
+        )
+        for saga in Saga.objects.filter(pk__in=ids).select_related("order")
     ]
-    return Deed(
-        title=f"{chosen.button}: {what}",
-        button=chosen.button,
-        permission=DECIDE,
-        explanation=chosen.explanation,
-        facts=[*(facts(one) if one else []), *shown],
-        danger=chosen.danger,
-        do=do,
+
+
+def _facts(key: str, name: str) -> list[tuple[str, Any]]:
+    order = Order.objects.get(pk=UUID(key))
+    shown = facts(order)
+    if name == log.RESOLVE:
+        shown.append(("Still open", "; ".join(review.still_open(order.pk)) or "nothing"))
+    return shown
+
+
+def _about(verb: Callable[..., None], words: str) -> Callable[..., tuple[Order, str]]:
+    def decide(key: str, *, actor: str, reason: str, **answers: Any) -> tuple[Order, str]:
+        order = Order.objects.get(pk=UUID(key))
+        try:
+            verb(order.pk, actor=actor, reason=reason, **answers)
+        except (NotInReview, Saga.DoesNotExist) as refused:
+            raise Refusal(
+                f"{order.number} is not in review (any more). Nothing was changed."
+            ) from refused
+        except StillOpen as refused:
+            raise Refusal(
+                f"{order.number} cannot be closed: {refused}. Nothing was changed.",
+                field="reason",
+            ) from refused
+        said = "let go and cancelled" if answers.get("let_go") else words
+        return order, f"{order.number}: {said}. {reason}"
+
+    return decide
+
+
+kinds.register(
+    Kind(
+        name=review.KIND,
+        title="Orders",
+        one="order",
+        view="orders.view_saga",
+        decide=DECIDE,
+        waiting=review.waiting,
+        since="updated_at",
+        describe=_sagas,
+        facts=_facts,
+        ways=(
+            Way(
+                log.RETRY,
+                "Try again",
+                "The worker goes on from where it stood, with fresh attempts.",
+                _about(review.retry, "tried again"),
+            ),
+            Way(
+                log.UNDO,
+                "Undo the order",
+                "Everything done so far is undone: payment, stock, promo codes. This cannot be"
+                " taken back.",
+                _about(review.undo, "being undone"),
+                danger=True,
+            ),
+            Way(
+                log.RESOLVE,
+                "Close as it is",
+                "Somebody has settled it by hand, outside the shop, and nobody comes back to it:"
+                " an order that still keeps units or money is not closed.",
+                _about(review.resolve, "closed as it is"),
+                danger=True,
+                form=ClosingForm,
+            ),
+        ),
     )
+)

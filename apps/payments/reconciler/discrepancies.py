@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.desk import log
 from apps.payments import refunds
 from apps.payments.gateway import GatewayRefund
 from apps.payments.models import Discrepancy, Payment
@@ -21,6 +23,7 @@ from storefront import bells, failpoints
 
 logger = logging.getLogger(__name__)
 
+DESK = "discrepancy"  # as the desk knows it
 OURSELVES = "reconciler"  # who resolved it, when nobody had to
 AGREED = "The two sides agree again."
 State = Discrepancy.State
@@ -93,14 +96,14 @@ class NotOpen(Exception):
 def resolve(pk: UUID, *, actor: str, reason: str) -> None:
     """It is known and stays as it is. Raises NotOpen."""
     with transaction.atomic():
-        row = _locked(pk, actor, reason)
+        row = _locked(pk, log.RESOLVE, actor, reason)
         _resolve(row, actor, reason)
 
 
 def look_again(pk: UUID, *, actor: str, reason: str) -> None:
     """Have the reconciler look now instead of in the next minute. Raises NotOpen."""
     with transaction.atomic():
-        row = _locked(pk, actor, reason)
+        row = _locked(pk, log.RETRY, actor, reason)
         remember(row, f"{actor} wants it looked at again: {reason}")
         row.save(update_fields=["history"])
         _ring()
@@ -109,7 +112,7 @@ def look_again(pk: UUID, *, actor: str, reason: str) -> None:
 def give_back(pk: UUID, *, actor: str, reason: str) -> None:
     """Have the money of a charge without an order sent back, once more. Raises NotOpen."""
     with transaction.atomic():
-        row = _locked(pk, actor, reason)
+        row = _locked(pk, "give back", actor, reason)
         if row.kind not in GIVEN_BACK:
             raise NotOpen
         remember(row, f"{actor} wants the money to go back: {reason}")
@@ -126,7 +129,7 @@ def adopt_refunds(pk: UUID, *, actor: str, reason: str) -> int:
     Raises NotOpen, and RefundRefused while one is on its way or they pass what was captured.
     """
     with transaction.atomic():
-        row = _locked(pk, actor, reason)
+        row = _locked(pk, "adopt", actor, reason)
         if row.kind != Kind.REFUNDED_THERE or row.payment is None:
             raise NotOpen
         total = 0
@@ -150,12 +153,20 @@ def adopt_refunds(pk: UUID, *, actor: str, reason: str) -> int:
     return total
 
 
-def _locked(pk: UUID, actor: str, reason: str) -> Discrepancy:
-    if not actor.strip() or not reason.strip():
-        raise ValueError("a decision needs an actor and a reason")
-    row = Discrepancy.objects.select_for_update(of=["self"]).filter(pk=pk, state=State.OPEN).first()
+def waiting() -> QuerySet[Discrepancy]:
+    """What is open, for people."""
+    return Discrepancy.objects.filter(state=State.OPEN)
+
+
+def _locked(pk: UUID, decision: str, actor: str, reason: str) -> Discrepancy:
+    """The open row, with the decision in the log; both go when the decision cannot be done."""
+    log.checked(actor, reason)
+    rows = waiting().select_for_update(of=["self"]).select_related("payment")
+    row = rows.filter(pk=pk).first()
     if row is None:
         raise NotOpen
+    order_id = row.payment.order_id if row.payment is not None else None
+    log.record(DESK, pk, decision, actor=actor, reason=reason, order_id=order_id)
     return row
 
 

@@ -69,7 +69,7 @@ def cancel_order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     except LimitReached as reached:
         return too_many(request, reached)
     try:
-        cancel.request_cancellation(found.pk)
+        cancel.request_cancellation(found.pk, actor=access.name_of(request.user))
     except NotCancellable:
         messages.error(request, "It is too late for that: the order has left, or is over.")
     else:
