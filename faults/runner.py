@@ -93,22 +93,29 @@ class Run:
         self._supplier.start()
         self.watcher.start()
         self.shoppers.start()
+        books_at_the_end = False
         try:
             time.sleep(CALM_BEFORE)
             for fault in faults:
                 self._one((fault,))
             if combined:
-                for count, together in enumerate(combinations(self.seed)):
-                    if count >= COMBINED_AT_LEAST and time.monotonic() + 45 > until:
-                        break
-                    self._one(together)
+                self._combinations(until)
+            books_at_the_end = True
         finally:
+            # Whoever presses Ctrl-C wants to leave.
             self._during = "closing"
-            self.say("closing the shop; going through the books")
-            self.shoppers.close()
-            self._close_the_books()
+            self.say("closing the shop")
+            self.shoppers.close(patience=60.0 if books_at_the_end else 0.0)
+            if books_at_the_end:
+                self._close_the_books()
             self._ending.set()
             self.watcher.stop()
+
+    def _combinations(self, until: float) -> None:
+        for count, together in enumerate(combinations(self.seed)):
+            if count >= COMBINED_AT_LEAST and time.monotonic() + 45 > until:
+                break
+            self._one(together)
 
     # --- One fault, or several at once -----------------------------------------------------------
 
