@@ -18,6 +18,10 @@ FILLED = {
 }
 
 
+# Whose answer is 503 where something is slow or away, and should be.
+MACHINES = ("/healthz", "/readyz", "/metrics")
+
+
 def patterns(resolver: URLResolver | None = None, before: str = "/") -> Iterator[str]:
     """Routes such as `/orders/<uuid:order_id>/cancel/`."""
     for entry in (resolver or get_resolver()).url_patterns:
@@ -40,7 +44,7 @@ def of_pages() -> list[str]:
     return sorted(
         route
         for route in patterns()
-        if not route.startswith(("/admin/", "/api/", "/media/", "/stripe/"))
+        if not route.startswith(("/admin/", "/api/", "/media/", "/stripe/", *MACHINES))
     )
 
 

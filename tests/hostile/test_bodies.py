@@ -192,9 +192,11 @@ def unlimited(settings):
     settings.RATE_LIMITS = False
 
 
-@pytest.mark.parametrize("kind", STRANGE)
-@pytest.mark.parametrize("who", ["guest", "alice"])
-def test_no_page_breaks_on_a_strange_form(visitor, mug, unlimited, kind, who):
+@pytest.mark.parametrize(
+    ("who", "kind"),
+    [("guest", "nul"), ("guest", "no utf-8"), *(("alice", kind) for kind in STRANGE)],
+)
+def test_no_page_breaks_on_a_strange_form(visitor, mug, unlimited, who, kind):
     if who == "alice":
         visitor.force_login(make_alice())
     visitor.add(mug)
@@ -288,46 +290,34 @@ def test_file_where_none_is_asked_for_is_refused_unread(visitor, db):
 
 # --- Headers ------------------------------------------------------------------------------------
 
-JUNK = [
-    "\x7f",
-    "a\tb",
-    "é",
-    "'; DROP TABLE",
-    "\xff",
-    "=",
-    ",,,",
-    '"',
-    "x" * 9000,
-    "%00",
-    "{}",
-    "-1",
+# All that a header may be to us: WSGI hands its bytes on as Latin-1.
+JUNK = ["\x7f\xff", "'; DROP TABLE=,\"{}", "x" * 9000, "%00", "-1"]
+HEADERS = [
+    *("Cookie", "Authorization", "X-Cart-Token", "X-Order-Token", "X-Waiting-Ticket", "Referer"),
+    *("If-None-Match", "If-Modified-Since", "X-Forwarded-For", "X-Forwarded-Host", "Range"),
+    *("X-Forwarded-Proto", "Accept-Language", "Accept", "X-CSRFToken", "Origin", "User-Agent"),
+    *("Idempotency-Key", "X-HTTP-Method-Override", "Content-Length"),
 ]
 
 
-@pytest.mark.parametrize(
-    "header",
-    ["Cookie", "Authorization", "X-Cart-Token", "X-Order-Token", "X-Waiting-Ticket", "Referer",
-     "If-None-Match", "If-Modified-Since", "X-Forwarded-For", "X-Forwarded-Host",
-     "X-Forwarded-Proto", "Accept-Language", "Accept", "X-CSRFToken", "Origin", "Range",
-     "Idempotency-Key", "User-Agent", "X-HTTP-Method-Override", "Content-Length"],
-)  # fmt: skip
-def test_no_header_breaks_anything(api, visitor, mug, buy, header, settings):
+@pytest.mark.parametrize("text", JUNK, ids=lambda text: text[:12])
+def test_no_header_breaks_anything(api, visitor, mug, buy, text, settings):
     settings.TRUSTED_PROXIES = 1
     order = "/orders/0198b2c4-1234-7123-8123-1234567890ab/status/"
-    for text in JUNK:
+    for header in HEADERS:
+        sent = {header: text}
         if header == "Cookie":
-            text = f"sessionid={text}; csrftoken={text}; messages={text}; ticket-x={text}; {text}"
+            names = ("sessionid", "csrftoken", "messages", "ticket-x")
+            sent = {header: "; ".join(f"{name}={text}" for name in names) + f"; {text}"}
         answers = [
-            api.get("/products/", **{header: text}),
-            api.get(order, **{header: text}),
-            api.post("/checkouts/", buy(), **({"Idempotency-Key": "k"} | {header: text})),
-            visitor.get("/", headers={header: text}),
-            visitor.get("/cart/", headers={header: text}),
-            visitor.post("/account/login/", {"email": "a"}, headers={header: text}),
-            visitor.get("/admin/", headers={header: text}),
-            visitor.get("/queue/x/", headers={header: text}),
+            api.get(order, **sent),
+            api.post("/checkouts/", buy(), **({"Idempotency-Key": "k"} | sent)),
+            visitor.get("/cart/", headers=sent),
+            visitor.post("/account/login/", {"email": "a"}, headers=sent),
+            visitor.get("/admin/", headers=sent),
+            visitor.get("/queue/x/", headers=sent),
         ]
-        assert all(answer.status_code < 500 for answer in answers), (header, text)
+        assert all(answer.status_code < 500 for answer in answers), header
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "\x7f", "x" * 256, "a\x00b"])
