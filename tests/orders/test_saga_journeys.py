@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 
 from apps.inventory import holds
 from apps.orders.models import OrderEvent
@@ -33,7 +34,11 @@ def test_good_card_is_charged_once_and_leaves_every_row_of_a_sale(shop: Shop) ->
     assert (payment.intent_id, payment.status) == (intent["id"], "captured")
     assert (payment.captured_amount, payment.refunded_amount) == (total, 0)
     assert (intent["status"], intent["amount_received"]) == ("succeeded", total)
-    assert intent["metadata"] == {"payment_id": str(payment.pk), "order_id": str(order_id)}
+    assert intent["metadata"] == {
+        "payment_id": str(payment.pk),
+        "order_id": str(order_id),
+        "shop": settings.SHOP_URL,
+    }
     assert shop.log(order_id) == [
         "do authorize_payment: done",
         "do confirm_stock: done",
