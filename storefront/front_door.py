@@ -29,6 +29,6 @@ class FrontDoorMiddleware:
         declared = request.META.get("CONTENT_LENGTH") or ""
         office = request.path_info.startswith(OFFICE)
         limit = OFFICE_MAX if office else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if declared.isdigit() and int(declared[:18]) > limit:
+        if declared.isascii() and declared.isdigit() and int(declared[:18]) > limit:
             raise RequestDataTooBig("the declared body is too large")
         return self.get_response(request)
