@@ -33,11 +33,12 @@ from apps.orders.errors import NotCancellable
 from apps.orders.models import Order
 from apps.payments import inbox, refunds  # noqa: F401  likewise
 from apps.payments.models import Payment
+from apps.payments.reconciler import looks  # noqa: F401  likewise
 from faults import clock
 from faults.load import Shoppers, Told, buy_one
 from faults.place import HOLD_CAP_SECONDS, HOLD_SECONDS
 from faults.shop import HOT, Rule, Shop, rule
-from storefront import failpoints
+from storefront import bells, failpoints
 
 POISON = "poison@example.com"
 REDIS_LIMIT = "512mb"  # storefront/embedded/redis_server.py
@@ -100,9 +101,15 @@ class Fault:
 # --- Processes die at named points --------------------------------------------------------------
 
 
+# What does not fit between the two books and goes to a person: that is made by nothing here. These
+# points have tests of their own (tests/payments/test_reconciler.py).
+NOT_REACHED = ("reconcile.note.", "reconcile.claim.", "reconcile.return.")
+
+
 def points(*prefixes: str) -> list[str]:
-    """Declared points whose name begins so."""
-    return [name for name in failpoints.declared() if name.startswith(prefixes)]
+    """Declared points whose name begins so, of those that a shop that sells gets to."""
+    declared = [name for name in failpoints.declared() if not name.startswith(NOT_REACHED)]
+    return [name for name in declared if name.startswith(prefixes)]
 
 
 def _die_at(scene: Scene, *names: str, times: int = 1, every: float = 0.5) -> None:
@@ -138,8 +145,21 @@ def crash_elsewhere(scene: Scene) -> None:
     _die_at(scene, *points("inbox.", "refund.", "mail."), every=1.0)
 
 
+def crash_in_reconciler(scene: Scene) -> None:
+    """Nobody tells us what the banks say, so the reconciler finds it out."""
+    scene.shop.gateway(rule("webhook_drop", "three_d_secure.decide"))
+    _die_at(scene, *points("reconcile."), every=3.0)
+
+
+def no_more_crashes_in_reconciler(scene: Scene) -> None:
+    scene.shop.gateway()
+    no_more_crashes(scene)
+
+
 def all_struck(scene: Scene) -> bool:
     armed = scene.shop.armed()
+    if any(name.startswith("reconcile.") for name in armed):
+        _reconcile_soon(scene)
     if any(name.startswith("refund.") for name in armed):
         _ask_for_a_refund()
     if any(".undo." in name for name in armed):
@@ -156,6 +176,15 @@ def no_more_crashes(scene: Scene) -> None:
 def points_were_struck(scene: Scene) -> Iterable[str]:
     for name in scene.notes["not reached"]:
         yield f"nobody reached {name}"
+
+
+def _reconcile_soon(scene: Scene) -> None:
+    """As if payments had been open for some time, and the minute between two looks were over."""
+    scene.shop.ask(
+        "UPDATE payments_payment SET asked_at = asked_at - interval '1 minute'"
+        " WHERE status = 'requires_action' AND asked_at > now() - interval '1 minute'"
+    )
+    bells.ring("payments.reconcile")
 
 
 def _ask_for_a_refund() -> None:
@@ -615,6 +644,14 @@ FAULTS: tuple[Fault, ...] = (
         comes_out="the gateway sends again, the sweep finds the rest",
         inject=crash_elsewhere, heal=no_more_crashes, until=all_struck,
         check=points_were_struck, seconds=120,
+    ),
+    Fault(
+        name="crash-reconciler",
+        lever="points",
+        done="the reconciler kills itself around its commits, while no bank's word reaches us",
+        comes_out="what the gateway says is settled once, and whoever waits for it is told",
+        inject=crash_in_reconciler, heal=no_more_crashes_in_reconciler, until=all_struck,
+        check=points_were_struck, seconds=120, combines=False,
     ),
     Fault(
         name="worker-killed",
