@@ -205,11 +205,6 @@ def _deed(
     one = chosen[0] if len(chosen) == 1 else None
     way = ways[concerned[0].name]
     button = way.button if len(concerned) == 1 else GENERAL[name]
-    explanations = dict.fromkeys(
-        each.explanation if len(concerned) == 1 else f"{kind.title}: {each.explanation}"
-        for kind in concerned
-        for each in [ways[kind.name]]
-    )
 
     def do(form: Any) -> Done:
         answers = dict(form.cleaned_data)
@@ -231,8 +226,12 @@ def _deed(
         title=f"{button}: {one.subject if one else f'{len(chosen)} cases'}",
         button=button,
         permission=concerned[0].decide,
-        explanation=" ".join(explanations),
-        facts=[*(concerned[0].facts(one.key, name) if one else []), *shown],
+        explanation=way.explanation if len(concerned) == 1 else "All of them, or none.",
+        facts=[
+            *(concerned[0].facts(one.key, name) if one else []),
+            *shown,
+            *((kind.title, ways[kind.name].explanation) for kind in concerned[1:] and concerned),
+        ],
         form=_form(ways.values()),
         danger=any(each.danger for each in ways.values()),
         do=do,

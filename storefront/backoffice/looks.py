@@ -74,8 +74,8 @@ def amount(minor: int | None, currency: str = "") -> str:
 
 
 def times(count: int) -> str:
-    """`1` is `"once"`, `3` is `"3 times"`."""
-    return "once" if count == 1 else f"{count} times"
+    """`1` is `"once"`, `3` is `"3 times"`, `0` is `"not once"`."""
+    return {0: "not once", 1: "once"}.get(count, f"{count} times")
 
 
 def percent(basis_points: int) -> str:

@@ -86,7 +86,7 @@ def test_what_waits_for_a_person_is_an_alarm(office: Client) -> None:
 
     waiting = {name: figure.value for name, figure in shown.items() if figure.alarm}
     assert waiting == {"Needs a person": "4"}
-    assert shown["Needs a person"].note == "1 orders, 2 webhooks, 1 mail"
+    assert shown["Needs a person"].note == "orders 1, webhooks 2, mail 1"
     assert shown["Sagas due"].value == "1"
     page = office.get(INDEX).content.decode()
     assert "KP-STUCK" in page

@@ -113,11 +113,12 @@ def test_what_the_gateway_wrote_is_shown_as_text(office: Client) -> None:
     assert "&lt;script&gt;alert" in content
 
 
-def test_open_ones_are_on_the_first_page(office: Client) -> None:
-    noted()
-    content = office.get(reverse("admin:index")).content.decode()
-    assert "Discrepancies" in content
-    assert "payments/discrepancy/?state__exact=open" in content
+def test_open_ones_are_on_the_first_page_and_on_the_desk(office: Client) -> None:
+    row = noted()
+    for url in (reverse("admin:index"), reverse("admin:desk")):
+        content = office.get(url).content.decode()
+        assert reverse("admin:payments_discrepancy_change", args=[row.pk]) in content
+        assert row.why in content
 
 
 def test_how_far_the_comparison_has_come_is_shown(office: Client) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -31,7 +32,7 @@ INBOX = reverse("admin:payments_webhookinbox_changelist")
 
 def page(row: Any, deed: str = "change") -> str:
     meta = row._meta
-    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[quote(str(row.pk))])
     return url if deed == "change" else url.replace("/change/", f"/{deed}/")
 
 

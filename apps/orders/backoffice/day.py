@@ -124,7 +124,7 @@ def _revenue(today: UUID) -> Figure:
 def _waiting(desk: Sequence[Kind]) -> Figure:
     counted = kinds.counts(desk)
     total = sum(counted.values())
-    parts = [f"{counted[kind.name]:,} {kind.title.lower()}" for kind in desk if counted[kind.name]]
+    parts = [f"{kind.title.lower()} {counted[kind.name]:,}" for kind in desk if counted[kind.name]]
     return Figure(
         "Needs a person",
         f"{total:,}",
