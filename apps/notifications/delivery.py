@@ -54,10 +54,9 @@ BACKOFF_CAP = timedelta(hours=4)
 OUTAGE_PAUSE = timedelta(minutes=1)
 failpoints.declare("mail", "before_send", "after_send", "after_commit")
 
+# A subquery in the WHERE may be run once for each row, and then claims more than the limit.
 _CLAIM = """
-    UPDATE notifications_notification
-    SET attempts = attempts + 1, due_at = statement_timestamp() + %(lease)s
-    WHERE id IN (
+    WITH due AS MATERIALIZED (
         SELECT id FROM notifications_notification
         WHERE state = 'due' AND due_at <= statement_timestamp()
             AND attempts >= %(from)s AND attempts < %(to)s
@@ -65,7 +64,10 @@ _CLAIM = """
         LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, order_id, kind, "to", subject, body, attempts
+    UPDATE notifications_notification n
+    SET attempts = n.attempts + 1, due_at = statement_timestamp() + %(lease)s
+    FROM due WHERE n.id = due.id
+    RETURNING n.id, n.order_id, n.kind, n."to", n.subject, n.body, n.attempts
 """
 
 _GIVE_UP = """

@@ -52,14 +52,16 @@ STORE = """
     VALUES (%s, %s, %s::jsonb, %s, 0, %s, 0, '', '')
     ON CONFLICT (event_id) DO NOTHING
 """
+# A subquery in the WHERE may be run once for each row, and then claims more than the limit.
 CLAIM = """
-    UPDATE payments_webhookinbox SET attempts = attempts + 1, due_at = now() + %s
-    WHERE event_id IN (
+    WITH due AS MATERIALIZED (
         SELECT event_id FROM payments_webhookinbox
         WHERE state = 'received' AND due_at <= now() AND (attempts >= %s) = %s
         ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
-    RETURNING event_id, type, payload, attempts
+    UPDATE payments_webhookinbox w SET attempts = w.attempts + 1, due_at = now() + %s
+    FROM due WHERE w.event_id = due.event_id
+    RETURNING w.event_id, w.type, w.payload, w.attempts
 """
 MARK = """
     UPDATE payments_webhookinbox w
@@ -132,7 +134,7 @@ def apply_due(*, limit: int = BATCH) -> int:
 
 def _claim(limit: int, *, suspects: bool) -> list[Event]:
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [LEASE, ALONE_AFTER, suspects, limit])
+        cursor.execute(CLAIM, [ALONE_AFTER, suspects, limit, LEASE])
         return [
             Event(event_id, kind, _parsed(payload), attempts)
             for event_id, kind, payload, attempts in cursor.fetchall()

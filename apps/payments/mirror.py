@@ -32,16 +32,17 @@ State = WebhookInbox.State
 # The `due_at` of an applied row is the mirror's: lease and backoff in one, doubling from 30 s.
 # Without it a moment's outage would use up all attempts, and two mirrors would share events.
 CLAIM = """
-    UPDATE payments_webhookinbox
-    SET due_at = now() + interval '30 seconds' * 2 ^ mirror_attempts,
-        mirror_attempts = mirror_attempts + 1
-    WHERE event_id IN (
+    WITH due AS MATERIALIZED (
         SELECT event_id FROM payments_webhookinbox
         WHERE mirrored_at IS NULL AND mirror_attempts < %s
           AND state IN ('applied', 'ignored') AND due_at <= now()
         ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
-    RETURNING event_id
+    UPDATE payments_webhookinbox w
+    SET due_at = now() + interval '30 seconds' * 2 ^ w.mirror_attempts,
+        mirror_attempts = w.mirror_attempts + 1
+    FROM due WHERE w.event_id = due.event_id
+    RETURNING w.event_id
 """
 
 
