@@ -1,0 +1,97 @@
+"""`make bench`, `python -m bench`: start the shop, measure, write the report."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.place import settle_in
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = _arguments().parse_args(arguments)
+    home = asked.home.resolve()
+    ports = settle_in(home)
+
+    import django
+
+    django.setup()
+
+    # They need Django's settings, which need the environment above.
+    from bench import report
+    from bench.bench import Bench
+    from bench.budgets import budgets
+    from bench.scenarios import SCENARIOS
+    from bench.shop import Shop, machine
+
+    wanted = [name for name in SCENARIOS if not asked.only or name in asked.only]
+    unknown = set(asked.only) - set(SCENARIOS)
+    if unknown:
+        print(f"no such scenario: {', '.join(sorted(unknown))}", file=sys.stderr)
+        print(f"there are: {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    say = _teller(began)
+    found, failed = [], {}
+    with Shop(home, ports, say=say) as shop:
+        about = machine()
+        bench = Bench(
+            shop=shop,
+            say=say,
+            runs=1 if asked.quick else asked.runs,
+            seconds=2 if asked.quick else asked.seconds,
+            warm_up=1 if asked.quick else 3,
+            quick=asked.quick,
+        )
+        for name in wanted:
+            say(f"— {name}")
+            try:
+                found.append(SCENARIOS[name](bench))
+            except (AssertionError, RuntimeError, TimeoutError) as error:
+                failed[name] = f"{type(error).__name__}: {error}"
+                say(f"{name} failed: {error}")
+            # After each scenario: hours of measuring must not be lost with the last one.
+            result = report.result(
+                machine=about,
+                findings=found,
+                failed=failed,
+                budgets=budgets(found),
+                made_at=datetime.now(UTC),
+                minutes=(time.monotonic() - began) / 60,
+                quick=asked.quick,
+            )
+            asked.report.mkdir(parents=True, exist_ok=True)
+            (asked.report / "results.json").write_text(json.dumps(result, indent=1))
+            (asked.report / "index.html").write_text(report.page(result))
+    print(report.in_words(result))
+    print(f"\n{asked.report / 'index.html'}")
+    return 1 if failed else 0
+
+
+def _teller(began: float) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - began:7.1f} s  {text}", flush=True)
+
+    return say
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--runs", type=int, default=3, help="of each measurement (median)")
+    parser.add_argument("--seconds", type=float, default=8, help="of each run")
+    parser.add_argument("--quick", action="store_true", help="does it work, not how fast")
+    parser.add_argument("--report", type=Path, default=PROJECT / "bench" / "report")
+    parser.add_argument("--home", type=Path, default=PROJECT / ".storefront-bench")
+    return parser
+
+
+if __name__ == "__main__":
+    os.chdir(PROJECT)
+    sys.exit(main())

@@ -1,0 +1,22 @@
+-- Reading: paths=/,/search/?q=mug (one at random).
+
+package.path = "bench/lua/?.lua;" .. package.path
+local shop = require("shop")
+
+local requests = {}
+
+function setup(thread) shop.setup(thread) end
+
+function init(args)
+  local given = shop.arguments(args)
+  math.randomseed(seed)
+  for path in given.paths:gmatch("[^,]+") do
+    table.insert(requests, wrk.format("GET", path))
+  end
+end
+
+function request() return requests[math.random(#requests)] end
+
+function response(status) shop.count(status) end
+
+function done(summary, latency) shop.done(summary, latency) end

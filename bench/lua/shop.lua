@@ -1,0 +1,61 @@
+-- What every wrk script here shares: bodies, headers, and one line of JSON at the end.
+--
+-- Arguments behind `--`: the scenario's own, as key=value.
+
+local shop = {}
+local threads = {}
+local given = {}
+
+math.randomseed(os.time())
+
+function shop.arguments(args)
+  for _, argument in ipairs(args) do
+    local name, value = argument:match("^(%w+)=(.*)$")
+    given[name] = value
+  end
+  return given
+end
+
+-- Unlike enough to be a key of its own: 120 bits of wrk's own dice, seeded per thread.
+function shop.key()
+  local parts = {}
+  for i = 1, 4 do parts[i] = string.format("%08x", math.random(0, 0x7fffffff)) end
+  return table.concat(parts)
+end
+
+-- The rate limits count per address: each request comes from another one, behind our own proxy.
+function shop.address()
+  return string.format("10.%d.%d.%d", math.random(0, 255), math.random(0, 255), math.random(1, 254))
+end
+
+function shop.setup(thread)
+  thread:set("seed", os.time() * 1000 + #threads * 7919)
+  table.insert(threads, thread)
+end
+
+-- Counts answers by status; a global of each thread, read by `done`.
+function shop.count(status)
+  local name = "status_" .. status
+  _G[name] = (_G[name] or 0) + 1
+end
+
+local STATUSES = { 200, 201, 202, 302, 304, 400, 403, 404, 409, 422, 429, 500, 502, 503 }
+
+function shop.done(summary, latency)
+  local statuses = {}
+  for _, status in ipairs(STATUSES) do
+    local sum = 0
+    for _, thread in ipairs(threads) do sum = sum + (thread:get("status_" .. status) or 0) end
+    if sum > 0 then table.insert(statuses, string.format('"%d": %d', status, sum)) end
+  end
+  io.write(string.format(
+    'RESULT {"requests": %d, "seconds": %.3f, "p50_ms": %.2f, "p95_ms": %.2f, "p99_ms": %.2f,'
+      .. ' "max_ms": %.2f, "connect_errors": %d, "read_errors": %d, "timeouts": %d,'
+      .. ' "statuses": {%s}}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    summary.errors.connect, summary.errors.read + summary.errors.write, summary.errors.timeout,
+    table.concat(statuses, ", ")))
+end
+
+return shop

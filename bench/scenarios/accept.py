@@ -1,0 +1,59 @@
+"""Accepting orders: the whole endpoint, one hot SKU against a thousand, few shoppers and many."""
+
+from typing import Any
+
+import requests
+
+from bench.bench import LATENCY_COLUMNS, Bench, latencies
+from bench.findings import Findings, Plot
+from bench.shop import BACKGROUND, BUYER, HOT, PASSWORD, PROMO, SKUS, UNIFORM
+
+ANY = f"{UNIFORM}..{SKUS}"
+
+
+def accept(bench: Bench) -> Findings:
+    """With the workers away: what the intake can take; `finish` has the whole shop at work."""
+    rows: list[dict[str, Any]] = []
+    connections = (16,) if bench.quick else (1, 16, 64, 256)
+    with bench.shop.without(*BACKGROUND):
+        for goods, skus in (("one hot SKU", HOT), ("1,000 SKUs", ANY)):
+            for count in connections:
+                load = bench.checkouts(connections=count, skus=skus, name=goods)
+                rows.append({"goods": goods, "connections": count} | latencies(load, 202))
+        many = connections[-1] if bench.quick else 64
+        for goods, given in (
+            ("one hot SKU, with a code", {"skus": HOT, "promo": PROMO}),
+            ("four lines of 1,000 SKUs", {"skus": ANY, "lines": 4}),
+            ("one hot SKU, signed in", {"skus": HOT, "token": token(bench)}),
+        ):
+            load = bench.checkouts(connections=many, name=goods, **given)
+            rows.append({"goods": goods, "connections": many} | latencies(load, 202))
+    return Findings(
+        name="accept",
+        title="Orders accepted",
+        about=(
+            "POST /checkouts/ with JSON, rate limits, quote and intake; each 202 is on disk. The"
+            " workers are switched off, so that this is the intake alone; the flash sale below has"
+            " them at work. Each shopper comes from an address of her own."
+        ),
+        columns={"goods": "what is bought", "connections": "connections"} | LATENCY_COLUMNS,
+        rows=rows,
+        plots=[
+            Plot(title="orders accepted a second", kind="lines", x="connections", y="per_second",
+                 unit="/s", series="goods", mark=1500),
+            Plot(title="p99 of the answer", kind="lines", x="connections", y="p99_ms", unit="ms",
+                 series="goods", mark=150),
+        ],
+    )  # fmt: skip
+
+
+def token(bench: Bench) -> str:
+    """Of a signed-in buyer."""
+    answer = requests.post(
+        f"{bench.shop.url}/api/v1/auth/token/",
+        json={"email": BUYER, "password": PASSWORD},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    access: str = answer.json()["access"]
+    return access

@@ -1,0 +1,103 @@
+"""Whether the shop slows down as it grows: past orders by the million, products by the thousand."""
+
+from typing import Any
+
+from bench import wrk
+from bench.bench import Bench
+from bench.findings import Findings, Plot
+from bench.past import grow_catalogue, past_orders
+from bench.shop import BACKGROUND, HOT
+
+ORDERS = (0, 1_000_000, 5_000_000)
+PRODUCTS = (1_000, 100_000)
+
+
+def growth(bench: Bench) -> Findings:
+    """Accepting, and asking for a status, with 0, 1 and 5 million orders behind."""
+    shop = bench.shop
+    rows: list[dict[str, Any]] = []
+    steps = (0, 20_000) if bench.quick else ORDERS
+    shop.reset()
+    with shop.without(*BACKGROUND):
+        there = 0
+        for wanted in steps:
+            bench.say(f"writing past orders: {there:,} → {wanted:,}")
+            status = past_orders(there, wanted, say=bench.say)
+            there = wanted
+            loads, looks = [], []
+            bench.load("checkout", connections=64, skus=HOT, seconds=bench.warm_up)
+            for number in range(bench.runs):
+                load = bench.load("checkout", connections=64, skus=HOT)
+                bench.say(f"{wanted:,} behind, {number + 1}: {load.per_second(202):,.0f}/s")
+                loads.append(load)
+                if status:
+                    looks.append(bench.load("status", connections=16, orders=",".join(status)))
+            load = wrk.middle(loads, lambda one: one.per_second(202))
+            look = wrk.middle(looks, lambda one: one.per_second()) if looks else None
+            rows.append(
+                {
+                    "behind": f"{wanted:,} orders",
+                    "accepted": round(load.per_second(202)),
+                    "p99_ms": round(load.p99_ms, 1),
+                    "status": round(look.per_second()) if look else "",
+                    "status_p99_ms": round(look.p99_ms, 1) if look else "",
+                }
+            )
+    shop.reset()
+    return Findings(
+        name="growth",
+        title="With years of orders behind",
+        about="One hot SKU at 64 shoppers, the intake alone; and the status of random past orders.",
+        columns={
+            "behind": "behind",
+            "accepted": "accepted /s",
+            "p99_ms": "p99 ms",
+            "status": "statuses /s",
+            "status_p99_ms": "p99 ms",
+        },
+        rows=rows,
+        plots=[
+            Plot(title="orders accepted a second", kind="bars", x="behind", y="accepted",
+                 unit="/s", mark=round(0.9 * rows[0]["accepted"])),
+        ],
+    )  # fmt: skip
+
+
+def catalogue(bench: Bench) -> Findings:
+    """Lists, search and a product page with a thousand and a hundred thousand products."""
+    rows: list[dict[str, Any]] = []
+    paths = {
+        "API: list": "/api/v1/products/?ordering=price",
+        "API: search": "/api/v1/products/?search=mug",
+        "shelf page": "/c/bench/",
+        "search page": "/search/?q=mug",
+    }
+    for wanted in (1_000,) if bench.quick else PRODUCTS:
+        bench.say(f"{wanted:,} products")
+        grow_catalogue(wanted)
+        for page, path in paths.items():
+            bench.load("browse", connections=16, paths=path, seconds=bench.warm_up)
+            loads = [bench.load("browse", connections=16, paths=path) for _ in range(bench.runs)]
+            load = wrk.middle(loads, lambda one: one.per_second())
+            if others := load.others(200):
+                raise AssertionError(f"{page}: answers that nobody expected: {others}")
+            rows.append(
+                {
+                    "products": f"{wanted:,} products",
+                    "page": page,
+                    "per_second": round(load.per_second()),
+                    "p99_ms": round(load.p99_ms, 1),
+                }
+            )
+    return Findings(
+        name="catalogue",
+        title="With a large catalogue",
+        about="16 visitors on one kind of page.",
+        columns={"products": "catalogue", "page": "page", "per_second": "a second",
+                 "p99_ms": "p99 ms"},
+        rows=rows,
+        plots=[
+            Plot(title="pages a second", kind="bars", x="page", y="per_second", unit="/s",
+                 series="products"),
+        ],
+    )  # fmt: skip

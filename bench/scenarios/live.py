@@ -1,0 +1,156 @@
+"""Order status pushed to open pages: how late, and what an open page costs."""
+
+import asyncio
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import requests
+import websockets
+
+from bench.bench import Bench
+from bench.findings import Findings
+from bench.shop import BACKGROUND, HOT
+
+ENDINGS = ("CONFIRMED", "CANCELLED")
+
+
+def live(bench: Bench) -> Findings:
+    """Every order has its page open; then the workers are let loose."""
+    pages = 100 if bench.quick else 2_000
+    shop = bench.shop
+    shop.reset()
+    with shop.without(*BACKGROUND):
+        bench.say(f"placing {pages} orders")
+        with ThreadPoolExecutor(8) as crowd:
+            orders = list(crowd.map(lambda _: _place(shop.url), range(pages)))
+        before = _memory(shop.stack.pid("live"))
+        watching = _Watching(orders)
+        watching.open()
+        each = (_memory(shop.stack.pid("live")) - before) / pages
+        bench.say(f"{pages} pages open, {each / 1024:.0f} KiB each")
+    # The context has started the workers again.
+    late = watching.results()
+    shop.drain()
+    shop.audit()
+    p = quantiles(late, n=100)
+    return Findings(
+        name="live",
+        title="Status pushed to open pages",
+        about=(
+            "One websocket for each order under way. Late is the time from the move's commit, by"
+            " the database's clock, to its arrival here, while the workers carry all of them on."
+        ),
+        columns={
+            "pages": "pages open",
+            "pushes": "pushes",
+            "p50_ms": "late p50 ms",
+            "p99_ms": "p99 ms",
+            "max_ms": "most ms",
+            "kib": "KiB a page",
+        },
+        rows=[
+            {
+                "pages": pages,
+                "pushes": len(late),
+                "p50_ms": round(p[49], 1),
+                "p99_ms": round(p[98], 1),
+                "max_ms": round(max(late), 1),
+                "kib": round(each / 1024),
+            }
+        ],
+    )
+
+
+class _Watching:
+    """All the pages, in a thread's own event loop."""
+
+    def __init__(self, orders: list[dict[str, Any]]) -> None:
+        self._orders = orders
+        self._loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1)
+        self._late: list[float] = []
+
+    def open(self) -> None:
+        self._thread.submit(self._loop.run_until_complete, self._connect()).result(300)
+
+    def results(self) -> list[float]:
+        """Milliseconds each push was late, once every order has come to its end."""
+        self._thread.submit(self._loop.run_until_complete, self._watch()).result(1200)
+        self._thread.shutdown()
+        self._loop.close()
+        return self._late
+
+    async def _connect(self) -> None:
+        self._open = []
+        for start in range(0, len(self._orders), 50):
+            some = self._orders[start : start + 50]
+            self._open += await asyncio.gather(
+                *(
+                    websockets.connect(
+                        # What happened before is replayed; only what comes is measured.
+                        f"{order['links']['websocket']}&after_seq=1",
+                        ping_interval=None,
+                        compression=None,
+                        max_queue=4,
+                    )
+                    for order in some
+                )
+            )
+
+    async def _watch(self) -> None:
+        await asyncio.gather(*map(self._one, self._open))
+
+    async def _one(self, page: Any) -> None:
+        async for message in page:
+            now = time.time()
+            move = json.loads(message)
+            at = datetime.fromisoformat(move["updated_at"]).timestamp()
+            self._late.append((now - at) * 1000)
+            if move["status"] in ENDINGS:
+                break
+        await page.close()
+
+
+def _place(url: str) -> dict[str, Any]:
+    body = {
+        "lines": [{"sku": HOT, "quantity": 1}],
+        "email": "page@example.com",
+        "shipping_address": {
+            "name": "Alice Archer",
+            "line1": "12 Pine Street",
+            "city": "Portland",
+            "region": "OR",
+            "postal_code": "97201",
+            "country": "US",
+        },
+        "shipping_method": "standard",
+        "payment_method": "pm_card_visa",
+    }
+    key = uuid4().hex
+    headers = {"Idempotency-Key": key, "X-Forwarded-For": f"10.1.{key[0:2]}.{key[2:4]}"}
+    headers["X-Forwarded-For"] = f"10.1.{int(key[0:2], 16)}.{int(key[2:4], 16)}"
+    answer = requests.post(f"{url}/api/v1/checkouts/", json=body, headers=headers, timeout=30)
+    if answer.status_code != 202:
+        raise AssertionError(f"not accepted: {answer.status_code} {answer.text[:200]}")
+    accepted: dict[str, Any] = answer.json()
+    return accepted
+
+
+def _memory(pid: int) -> int:
+    """Bytes that a process and its children use."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(_own(process.pid) for process in family)
+
+
+def _own(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
