@@ -61,6 +61,12 @@ TIME_PASSES = (
     f"UPDATE payments_refund SET due_at = '{PASSED}' WHERE status = 'requested'",
     f"UPDATE notifications_notification SET due_at = '{PASSED}' WHERE state = 'due'",
 )
+# A webhook that is applied wakes the saga that waits for it, which then asks the gateway itself.
+IN_HANDS = """
+    SELECT (SELECT count(*) FROM payments_webhookinbox WHERE state = 'received')
+         + (SELECT count(*) FROM orders_saga WHERE state IN ('forward', 'undoing')
+            AND (lease_until IS NOT NULL OR due_at <= clock_timestamp()))
+"""
 IN_MOTION = """
     SELECT (SELECT count(*) FROM orders_saga WHERE state IN ('forward', 'undoing'))
          + (SELECT count(*) FROM payments_webhookinbox WHERE state = 'received')
@@ -296,14 +302,11 @@ class Shop:
         return frozenset(self.queue.hkeys("unacked"))
 
     def rest_from_webhooks(self) -> None:
-        """Until every webhook that was sent has arrived and been applied."""
+        """Until every webhook that was sent has been applied, and whom it woke waits again."""
         until(
-            lambda: (
-                self._webhooks_waiting() == 0
-                and self.one("SELECT count(*) FROM payments_webhookinbox WHERE state = 'received'")
-                == 0
-            ),
+            lambda: self._webhooks_waiting() == 0 and self.one(IN_HANDS) == 0,
             "all webhooks are applied",
+            why=self.unfinished,
         )
 
     def rest(self) -> None:
