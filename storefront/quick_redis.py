@@ -9,6 +9,8 @@ One try with short time-outs: redis-py's own retries would make a dead Redis cos
 
 import functools
 import logging
+import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -53,11 +55,52 @@ class QuickRedis:
         return self.ask(lambda client: _script(self._url(), script)(keys=keys, args=args))
 
 
+class QuickClient(redis.Redis):
+    """redis-py, less what it does around each command: every thread keeps a connection of its own.
+
+    The pool, the retries that are switched off anyhow, and the figures that nobody collects are
+    more than half of what a question costs (78 µs of processor, without them 34, measured), and a
+    checkout asks three times. Pipelines go through the pool as they always do.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._kept = threading.local()
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        line = self._line()
+        line.send_command(*args, check_health=False)
+        return self.parse_response(line, args[0], **options)
+
+    def _line(self) -> Any:
+        """This thread's connection, made anew where it is another process's, or hung up on."""
+        line = getattr(self._kept, "line", None)
+        if line is None or line.pid != os.getpid():
+            pool = self.connection_pool
+            line = self._kept.line = pool.connection_class(**pool.connection_kwargs)
+            return line
+        try:
+            # Readable before anything was asked: Redis has hung up (a restart), or what stands
+            # there is the answer to somebody else's question.
+            dirty = line.can_read()
+        except redis.RedisError:
+            dirty = True
+        if dirty:
+            line.disconnect()
+        return line
+
+
 @functools.cache
-def _client(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(
-        url, decode_responses=True, retry=Retry(NoBackoff(), 0), **settings.REDIS_TIMEOUTS
+def quick_client(url: str, **options: Any) -> QuickClient:
+    """The one client of this process for `url`: one try, short time-outs."""
+    pool = redis.ConnectionPool.from_url(
+        url, retry=Retry(NoBackoff(), 0), **settings.REDIS_TIMEOUTS, **options
     )
+    return QuickClient(connection_pool=pool)
+
+
+def _client(url: str) -> QuickClient:
+    return quick_client(url, decode_responses=True)
 
 
 @functools.cache

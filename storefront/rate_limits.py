@@ -26,9 +26,9 @@ from django.http import HttpRequest, HttpResponse
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from redis import ConnectionPool, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
+
+from storefront.quick_redis import quick_client
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,14 @@ class LimitReached(Exception):
         }
 
 
+class _Storage(RedisStorage):
+    """The library's, asked by the shop's own client: every write counts twice or more."""
+
+    def initialize_storage(self, _uri: str) -> None:
+        self.storage = quick_client(settings.RATE_LIMITS_REDIS_URL)
+        super().initialize_storage(_uri)
+
+
 class _Counter:
     """The connection to Redis, made on first use, and what is known of its health."""
 
@@ -111,13 +119,7 @@ class _Counter:
     def _connect(self) -> SlidingWindowCounterRateLimiter:
         with self._lock:
             if self._limiter is None:
-                pool = ConnectionPool.from_url(
-                    settings.RATE_LIMITS_REDIS_URL,
-                    # One try: redis-py's own retries would make a dead Redis cost seconds.
-                    retry=Retry(NoBackoff(), 0),
-                    **settings.REDIS_TIMEOUTS,
-                )
-                storage = RedisStorage("redis://", connection_pool=pool, key_prefix="rl")
+                storage = _Storage("redis://", key_prefix="rl")
                 self._limiter = SlidingWindowCounterRateLimiter(storage)
             return self._limiter
 

@@ -60,18 +60,6 @@ TAKE = """
     redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
     return {'taken'}
 """
-# KEYS and ARGV (quantities only) as above; answers only what a shortage leaves, else nothing.
-LOOK = """
-    local left, short = {}, false
-    for i = 2, #KEYS do
-        local count = redis.call('GET', KEYS[i])
-        if not count then return {} end
-        left[i - 1] = tonumber(count)
-        if left[i - 1] < tonumber(ARGV[i - 1]) then short = true end
-    end
-    if not short or redis.call('EXISTS', KEYS[1]) == 1 then return {} end
-    return left
-"""
 # Only who still has the passage gives back, and only once. INCRBY keeps a count's time to live.
 GIVE_BACK = """
     if redis.call('DEL', KEYS[1]) == 0 then return 0 end
@@ -102,10 +90,13 @@ def look(key: str, lines: Sequence[tuple[str, int]]) -> Shortage | None:
     _rebuild_when_due()
     names = [_passage(key), *(_count(sku) for sku, _ in gated)]
     try:
-        left = _redis.run(LOOK, names, [quantity for _, quantity in gated])
+        passed, *left = _redis.ask(lambda client: client.execute_command("MGET", *names))
     except Away:
         return None
-    return _shortage(gated, left) if left else None
+    if passed is not None or None in left:
+        return None
+    short = _shortage(gated, left)
+    return short if short.lines else None
 
 
 def take(key: str, lines: Sequence[tuple[str, int]]) -> Passage | Shortage | None:
