@@ -226,6 +226,10 @@ def by_user(request: HttpRequest) -> int | None:
     return request.user.pk if request.user.is_authenticated else None
 
 
+# What every page that writes begins with; those that write to a cart count it as well.
+WRITES: tuple[Rule, ...] = ((WRITES_OF_ADDRESS, by_address), (WRITES_OF_USER, by_user))
+
+
 def limited(
     *rules: Rule,
     answer: Callable[[HttpRequest, LimitReached], HttpResponse],
@@ -234,23 +238,24 @@ def limited(
     """Decorate a page's view: count its `methods` by `rules`, answer a reached limit by `answer`.
 
     `@limited((LOGINS_OF_ADDRESS, by_address), answer=too_many)`; the headers of the 429 are added
-    here, `answer` only draws the page.
+    here, `answer` only draws the page. Limits that the view counts itself, because only it knows
+    the cart or whether a token was wrong, are answered here as well.
     """
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
         def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if request.method in methods:
-                try:
+            try:
+                if request.method in methods:
                     for limit, subject_of in rules:
                         if (subject := subject_of(request)) is not None:
                             count(limit, subject)
-                except LimitReached as reached:
-                    response = answer(request, reached)
-                    for name, value in reached.headers.items():
-                        response[name] = value
-                    return response
-            return view(request, *args, **kwargs)
+                return view(request, *args, **kwargs)
+            except LimitReached as reached:
+                response = answer(request, reached)
+                for name, value in reached.headers.items():
+                    response[name] = value
+                return response
 
         return counted
 

@@ -35,7 +35,7 @@ from apps.shop.forms import (
 from apps.shop.tasks import send_password_reset
 from apps.shop.views.errors import error_page, too_many
 from storefront import rate_limits
-from storefront.rate_limits import by_address, by_user, limited
+from storefront.rate_limits import WRITES, by_address, limited
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +177,7 @@ def _enter(request: HttpRequest, user: Any) -> None:
 
 
 @require_POST
+@limited(*WRITES, answer=too_many)
 def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     return redirect("shop:home")
@@ -244,7 +245,7 @@ def address_book(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@limited((rate_limits.WRITES_OF_USER, by_user), answer=too_many)
+@limited(*WRITES, answer=too_many)
 def address(request: HttpRequest, address_id: int | None = None) -> HttpResponse:
     """One entry: a new one, or another look at an old one."""
     entry = None
@@ -293,6 +294,7 @@ def _saved(request: HttpRequest, form: AddressForm, entry: Any) -> bool:
 
 @login_required
 @require_POST
+@limited(*WRITES, answer=too_many)
 def address_delete(request: HttpRequest, address_id: int) -> HttpResponse:
     try:
         addresses.delete(request.user, address_id)
@@ -304,6 +306,7 @@ def address_delete(request: HttpRequest, address_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
+@limited(*WRITES, answer=too_many)
 def address_default(request: HttpRequest, address_id: int) -> HttpResponse:
     try:
         addresses.set_default(request.user, address_id)
@@ -320,7 +323,7 @@ def address_default(request: HttpRequest, address_id: int) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited(
-    (rate_limits.WRITES_OF_USER, by_user),
+    *WRITES,
     (rate_limits.LOGINS_OF_ACCOUNT, account_guessed),
     answer=too_many,
 )

@@ -24,9 +24,7 @@ from apps.shop import cards, visitors
 from apps.shop.quantities import NotAQuantity, read_quantity
 from apps.shop.views.errors import error_page, too_many
 from storefront import rate_limits
-from storefront.rate_limits import by_address, by_user, limited
-
-WRITES = ((rate_limits.WRITES_OF_ADDRESS, by_address), (rate_limits.WRITES_OF_USER, by_user))
+from storefront.rate_limits import WRITES, by_address, limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ def line(request: HttpRequest, sku: str) -> HttpResponse:
         kept = visitors.cart_of(request)
         if kept is None:
             return redirect("shop:cart")
+        rate_limits.count(rate_limits.WRITES_OF_CART, str(kept.id))
         try:
             quantity = read_quantity(typed, at_least=0)
             visitors.remember_cart(request, carts.set_line(kept, sku, quantity))
@@ -90,6 +89,7 @@ def promo(request: HttpRequest) -> HttpResponse:
         kept = visitors.cart_of(request)
         if kept is None:
             return redirect("shop:cart")
+        rate_limits.count(rate_limits.WRITES_OF_CART, str(kept.id))
         if removed := request.POST.get("remove"):
             rest = [code for code in kept.promo_codes if normalise(code) != normalise(removed)]
             carts.set_promos(kept, rest)

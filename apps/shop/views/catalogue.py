@@ -28,7 +28,7 @@ from apps.shop.page_cache import kept_page
 from apps.shop.quantities import NotAQuantity, read_quantity
 from apps.shop.views.errors import too_many
 from storefront import money, rate_limits
-from storefront.rate_limits import by_address, by_user, limited
+from storefront.rate_limits import WRITES, limited
 
 PER_PAGE = 24
 FEATURED = 8
@@ -290,11 +290,7 @@ class VariantShown:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@limited(
-    (rate_limits.WRITES_OF_ADDRESS, by_address),
-    (rate_limits.WRITES_OF_USER, by_user),
-    answer=too_many,
-)
+@limited(*WRITES, answer=too_many)
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """The page, and by POST: put the chosen variant into the cart."""
     detail = browse.product_detail(slug)
@@ -323,7 +319,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             error = "We do not make that combination. Please choose another."
         else:
             quantity = read_quantity(typed, at_least=1)
-            cart = carts.add(visitors.cart_for_writing(request), chosen.sku, quantity)
+            cart = visitors.cart_for_writing(request)
+            rate_limits.count(rate_limits.WRITES_OF_CART, str(cart.id))
+            cart = carts.add(cart, chosen.sku, quantity)
             visitors.remember_cart(request, cart)
             words = f"{detail.name}{', ' + chosen.name if chosen.name else ''}"
             messages.success(request, f"{words}: in your cart.")

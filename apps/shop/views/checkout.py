@@ -160,6 +160,8 @@ def _place(request: HttpRequest) -> HttpResponse:
     fingerprint = _fingerprint(request, scope)
     # In this order: who finds the cart gone already finds the order that took it.
     cart = visitors.cart_of(request)
+    if cart is not None:
+        rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
     before = _placed_before(scope, key, fingerprint)
     if before is not None:
         order_id, same = before

@@ -24,9 +24,7 @@ from apps.shop import cards, journey, visitors
 from apps.shop.quantities import NotAQuantity, read_quantity
 from apps.shop.views.errors import error_page, too_many
 from storefront import rate_limits
-from storefront.rate_limits import LimitReached, by_address, by_user, limited
-
-WRITES = ((rate_limits.WRITES_OF_ADDRESS, by_address), (rate_limits.WRITES_OF_USER, by_user))
+from storefront.rate_limits import WRITES, limited
 
 CARRIERS = {"local": "our own van"}
 
@@ -50,11 +48,9 @@ def find_order(request: HttpRequest, order_id: UUID) -> tuple[Order, str]:
 
 @never_cache
 @require_GET
+@limited(answer=too_many)
 def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
-    try:
-        found, token = find_order(request, order_id)
-    except LimitReached as reached:
-        return too_many(request, reached)
+    found, token = find_order(request, order_id)
     if "payment_intent" in request.GET:
         # Back from 3-D Secure: the gateway's parameters hold a secret, so the address drops them.
         return redirect(_address(request, found, token))
@@ -64,10 +60,7 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
 @require_POST
 @limited(*WRITES, answer=too_many)
 def cancel_order(request: HttpRequest, order_id: UUID) -> HttpResponse:
-    try:
-        found, token = find_order(request, order_id)
-    except LimitReached as reached:
-        return too_many(request, reached)
+    found, token = find_order(request, order_id)
     try:
         cancel.request_cancellation(found.pk, actor=access.name_of(request.user))
     except NotCancellable:
@@ -86,14 +79,13 @@ def order_again(request: HttpRequest, order_id: UUID) -> HttpResponse:
         own = visitors.own_order(request, order_id)
         if found.status != Order.Status.CANCELLED or not _can_reorder(request, found):
             raise Http404
+        rate_limits.count(rate_limits.WRITES_OF_CART, str(found.cart_id))
         cart = carts.reopen(
             found.cart_id,
             user=request.user if request.user.is_authenticated else None,
             token=own.cart_token if own else None,
         )
         visitors.bring_back(request, cart)
-    except LimitReached as reached:
-        return too_many(request, reached)
     except CartsUnavailable:
         return error_page(request, 503, retry_after=2)
     except CartNotFound:
@@ -105,10 +97,7 @@ def order_again(request: HttpRequest, order_id: UUID) -> HttpResponse:
 @require_POST
 @limited(*WRITES, answer=too_many)
 def return_order(request: HttpRequest, order_id: UUID) -> HttpResponse:
-    try:
-        found, token = find_order(request, order_id)
-    except LimitReached as reached:
-        return too_many(request, reached)
+    found, token = find_order(request, order_id)
     typed = {
         line.sku: request.POST.get(f"quantity-{line.sku}", "0").strip() or "0"
         for line in found.lines.all()

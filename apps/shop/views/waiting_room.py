@@ -16,7 +16,7 @@ from apps.sales import waiting_room as rooms
 from apps.sales.waiting_room import NoSuchRoom, Place
 from apps.shop.views.errors import too_many
 from storefront import rate_limits
-from storefront.rate_limits import LimitReached, client_address
+from storefront.rate_limits import client_address, limited
 
 TICKET_MAX = 200
 
@@ -34,6 +34,7 @@ def tickets_of(request: HttpRequest) -> tuple[str, ...]:
 
 @never_cache
 @require_GET
+@limited(answer=too_many)
 def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         sale = rooms.room(slug)
@@ -43,10 +44,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
     if rooms.is_ticket_of(sale, ticket):
         place = rooms.look(sale, ticket)
     else:
-        try:
-            rate_limits.count(rate_limits.TICKETS_OF_ADDRESS, client_address(request.META))
-        except LimitReached as reached:
-            return too_many(request, reached)
+        rate_limits.count(rate_limits.TICKETS_OF_ADDRESS, client_address(request.META))
         place = rooms.enter(sale)
     onward = _onward(request)
     if place.admitted:
