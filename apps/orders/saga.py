@@ -484,7 +484,8 @@ def _advance(turns: list[Turn]) -> None:
                 "states": [str(turn.state) for turn in turns],
                 "steps": [turn.step for turn in turns],
                 "attempts": [1 if turn.goes_on else turn.attempts for turn in turns],
-                "waits": [turn.wait for turn in turns],
+                # A list of -1 and 0.0 would not go into float8[], nor the batch into the database.
+                "waits": [float(turn.wait) for turn in turns],
                 "at_deadline": [turn.at_deadline for turn in turns],
                 "extend": [turn.extend for turn in turns],
                 "goes_on": [turn.goes_on for turn in turns],

@@ -76,6 +76,21 @@ def test_failing_order_goes_to_review_alone_and_its_mates_finish_at_once(
     shop.assert_audit_clean()
 
 
+def test_order_that_goes_to_review_leaves_its_batch_together(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried_too_often, *mates = [shop.place() for _ in range(4)]
+    Saga.objects.filter(pk=tried_too_often).update(attempts=saga.MAX_ATTEMPTS)
+    batches = poison(monkeypatch, "authorize_payment", tried_too_often)
+
+    shop.run()
+
+    assert shop.log(tried_too_often) == ["do authorize_payment: review"]
+    assert [set(batch) for batch in batches] == [set(mates)], "written once, and not one by one"
+    for order_id in mates:
+        shop.assert_confirmed(order_id)
+
+
 def test_order_that_kills_its_worker_is_counted_then_claimed_alone_then_reviewed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
