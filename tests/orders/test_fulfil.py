@@ -41,3 +41,26 @@ def test_unfinished_order_is_not_handed_over(shop: Shop) -> None:
         hand_to_carrier(order_id, actor="clerk")
 
     assert shop.statuses(order_id) == ["PENDING"]
+
+
+def test_parcel_is_handed_over_once_and_arrives_once(shop: Shop) -> None:
+    order_id = shop.place_delivered()
+    before = shop.statuses(order_id)
+
+    with pytest.raises(NotReady, match="confirmed"):
+        hand_to_carrier(order_id, actor="clerk")
+    with pytest.raises(NotReady, match="shipped"):
+        mark_delivered(order_id, actor="clerk")
+
+    assert shop.statuses(order_id) == before
+    assert before[-3:] == ["CONFIRMED", "SHIPPED", "DELIVERED"]
+    assert shop.mails(order_id) == ["order_confirmed", "order_shipped"]
+
+
+def test_parcel_that_has_not_left_does_not_arrive(shop: Shop) -> None:
+    order_id = shop.place_confirmed()
+
+    with pytest.raises(NotReady, match="shipped"):
+        mark_delivered(order_id, actor="clerk")
+
+    shop.assert_confirmed(order_id)
