@@ -201,6 +201,8 @@ def workers_in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]
             heard.append((name, found))
 
     monkeypatch.setattr(bells, "ring", ring)
+    # Who has worked for long rings for a successor, who on a slow machine finds all of it done.
+    monkeypatch.setattr(tasks, "ROUNDS_FOR", 600.0)
     return heard
 
 
