@@ -113,7 +113,9 @@ def authorize(works: Works, answers: list[Answer]) -> Outcomes:
             case _ if answer is not None and answer.refused:
                 outcomes[work.order_id] = Refused("payment_refused", "The payment was refused.")
             case _ if answer is not None and answer.transient:
-                outcomes[work.order_id] = Retry(answer.transient, blameless=True)
+                outcomes[work.order_id] = Retry(
+                    answer.transient, blameless=True, untried=answer.turned_away
+                )
             case _ if answer is not None and answer.broken:
                 outcomes[work.order_id] = Retry(answer.broken)
             case _:
@@ -150,7 +152,7 @@ def _again(answer: Answer | None, otherwise: str) -> Retry:
     if answer is None:
         return Retry(otherwise)
     trouble = answer.transient or answer.broken or answer.refused
-    return Retry(trouble or otherwise, blameless=bool(answer.transient))
+    return Retry(trouble or otherwise, blameless=bool(answer.transient), untried=answer.turned_away)
 
 
 # --- confirm stock ------------------------------------------------------------------------------

@@ -28,10 +28,12 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Transient; again after a backoff. `blameless`: the trouble is not this order's (an outage),
-    so it does not bring the order closer to the review queue before its deadline."""
+    so it does not bring the order closer to the review queue before its deadline. `untried`: not
+    even that, the circuit let nobody ask; nothing happened that the log of steps should tell."""
 
     error: str
     blameless: bool = False
+    untried: bool = False
 
 
 Outcome = Done | Wait | Refused | Retry

@@ -129,7 +129,11 @@ LOG = """
 
 @dataclass(slots=True)
 class Turn:
-    """Where a saga goes after a step. `wait` is seconds from now; negative: nobody need look."""
+    """Where a saga goes after a step. `wait` is seconds from now; negative: nobody need look.
+
+    One that is not `logged` was claimed for nothing, as once a minute in an outage: its row says
+    why it waits, and the log of its steps tells of what was done.
+    """
 
     work: Work
     state: str
@@ -144,6 +148,7 @@ class Turn:
     cancel_reason: str = ""
     review: str = ""
     detail: str = ""
+    logged: bool = True
 
     @property
     def epoch(self) -> int:
@@ -455,6 +460,7 @@ def _again(step: Step, work: Work, retry: Retry) -> Turn:
         error=retry.error[:255],
         detail=retry.error,
         cancel_reason=work.cancel_reason,
+        logged=not retry.untried,
     )
 
 
@@ -499,16 +505,17 @@ def _advance(turns: list[Turn]) -> None:
                 "cap": settings.HOLD_TIME_CAP,
             },
         )
+        logged = [turn for turn in turns if turn.logged]
         cursor.execute(
             LOG,
             [
-                [turn.work.order_id for turn in turns],
-                [turn.work.step for turn in turns],
-                [direction(turn.work.state) for turn in turns],
-                [turn.outcome for turn in turns],
-                [turn.work.attempts for turn in turns],
-                [turn.epoch for turn in turns],
-                [turn.detail[:255] for turn in turns],
+                [turn.work.order_id for turn in logged],
+                [turn.work.step for turn in logged],
+                [direction(turn.work.state) for turn in logged],
+                [turn.outcome for turn in logged],
+                [turn.work.attempts for turn in logged],
+                [turn.epoch for turn in logged],
+                [turn.detail[:255] for turn in logged],
             ],
         )
     moves.make(_payment_failures(turns))

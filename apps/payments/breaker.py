@@ -8,6 +8,7 @@
 It saves the shop from itself: without it each batch of the saga waits out the time-out again and
 again, and the gateway is met with everything at once when it comes back. It promises nothing about
 money: who is turned away was certainly never sent, and asks again later under the same key.
+Whoever writes down what he is going to ask asks to be let through first (`let_through`).
 
 A failure is silence: no connection, a time-out, a 5xx. Whatever else the gateway says is an answer,
 also a decline, a refusal, a rate limit, a 401, a stored 500 that is replayed (ADR 0018).
@@ -233,7 +234,15 @@ class Circuit:
     @contextmanager
     def asking(self) -> Iterator[None]:
         """Around one call of the gateway. Raises GatewayCircuitOpen instead of letting it out."""
-        era = self._admit()
+        with self._listening(self._admit()):
+            yield
+
+    def let_through(self) -> "LetThrough":
+        """The circuit for one question. Raises GatewayCircuitOpen."""
+        return LetThrough(self, self._admit())
+
+    @contextmanager
+    def _listening(self, era: int) -> Iterator[None]:
         try:
             yield
         except (GatewayUnreachable, GatewayOutcomeUnknown) as silence:
@@ -266,6 +275,29 @@ class Circuit:
                 self._breaker.call(_say, silence)
 
 
+class LetThrough:
+    """A circuit that has let one question through: its first call, and those that follow from it.
+
+    Not safe between threads. A question that is never asked after all was a trial for nothing.
+    """
+
+    def __init__(self, circuit: Circuit, era: int) -> None:
+        self._circuit = circuit
+        self._era: int | None = era
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around one call of the question. Never raises GatewayCircuitOpen."""
+        # What was let through in one era may be asked in the next, and then says nothing in it. A
+        # call that follows does: the one before it was answered.
+        era, self._era = self._era, None
+        with self._circuit._listening(self._circuit._shared.era if era is None else era):
+            yield
+
+    def let_through(self) -> "LetThrough":
+        return self
+
+
 def _say(silence: GatewayError | None) -> None:
     if silence is not None:
         raise silence
@@ -274,9 +306,12 @@ def _say(silence: GatewayError | None) -> None:
 class BreakerGateway:
     """`apps.payments.gateway.Gateway` behind the circuit breaker."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, circuit: Circuit | LetThrough | None = None) -> None:
         self._gateway = gateway
-        self._circuit = Circuit()
+        self._circuit = circuit or Circuit()
+
+    def let_through(self) -> "BreakerGateway":
+        return BreakerGateway(self._gateway, self._circuit.let_through())
 
     def authorize(
         self,

@@ -7,6 +7,9 @@
 Dying between any two of these lines is harmless: the key of each question comes from our own row,
 so asking again gets the same answer, and nothing asked is nothing written.
 
+Whether a question may go out is settled when it is made, and not when it is asked (breaker.py): one
+that is turned away is neither written ahead nor logged, for nobody was asked.
+
 Unknown outcomes are resolved by the same key, then by looking the payment up at the gateway, never
 by a new charge. A key that repeats a stored failure for ever, and under which the gateway has
 nothing, is exchanged for a new one (`_exchange_spent_keys`), so that the order can go on.
@@ -30,6 +33,7 @@ from django.utils import timezone
 from apps.payments import refunds
 from apps.payments.gateway import (
     Gateway,
+    GatewayCircuitOpen,
     GatewayError,
     GatewayOutcomeUnknown,
     GatewayRefund,
@@ -64,7 +68,8 @@ class Answer:
 
     `facts` go to the books; `refund` settles one of our refund rows; `transient` asks for a retry;
     `refused` is the gateway's final no to what was wanted; `broken` is an error of ours. `spent`
-    is True when nothing will ever come of `key`.
+    is True when nothing will ever come of `key`. `turned_away`: nobody was asked, the circuit is
+    open; that is transient.
     """
 
     payment_id: UUID
@@ -78,36 +83,46 @@ class Answer:
     key: str = ""
     spent: bool = False
     refund_id: UUID | None = None
+    turned_away: bool = False
     duration_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One payment and what to ask for it. `ask` touches no database."""
+    """One payment and what to ask for it. `ask` touches no database.
+
+    `turned_away` says why it may not be asked now. `gateway` has let it through; None when it is
+    turned away, and when the answer is known without asking.
+    """
 
     payment: Payment
     purpose: str
     ask: Callable[[Gateway], Answer]
+    gateway: Gateway | None = None
+    turned_away: str = ""
 
 
 def authorizations(order_ids: Iterable[UUID]) -> list[Question]:
     """Questions that bring payments towards AUTHORIZED."""
     wanted = list(order_ids)
-    _write_ahead(wanted)
+    gates = _gates_of_new(wanted)
+    _write_ahead([pk for pk, gate in gates.items() if gate.gateway is not None])
     questions = []
+    # Read after that: one that was given up as never asked meanwhile must not be asked any more.
     for payment in Payment.objects.filter(order_id__in=wanted):
         if payment.status == S.CREATED and payment.intent_id is None:
-            questions.append(Question(payment, "authorize", _authorize_later(payment)))
+            ask = _authorize_later(payment)
+            questions.append(_question(payment, "authorize", ask, gate=gates.get(payment.pk)))
         elif payment.status in (S.CREATED, S.REQUIRES_ACTION):
             # Asking again under the key would repeat the old answer; look how it stands now.
-            questions.append(Question(payment, "look", _look_later(payment)))
+            questions.append(_question(payment, "look", _look_later(payment)))
     return questions
 
 
 def captures(order_ids: Iterable[UUID]) -> list[Question]:
     """Questions that bring authorized payments to CAPTURED."""
     return [
-        Question(payment, "capture", _capture_later(payment))
+        _question(payment, "capture", _capture_later(payment))
         for payment in Payment.objects.filter(order_id__in=list(order_ids), status=S.AUTHORIZED)
     ]
 
@@ -125,8 +140,45 @@ def call_backs(order_ids: Iterable[UUID], *, reason: str) -> list[Question]:
         refund = None
         if payment.captured_amount > payment.refunded_amount:
             refund = refunds.open_for_rest(payment, reason=reason)
-        questions.append(Question(payment, "call back", _call_back_later(payment, refund)))
+        ask = _call_back_later(payment, refund)
+        if payment.asked_at is None:
+            questions.append(Question(payment, "call back", ask))
+        else:
+            questions.append(_question(payment, "call back", ask))
     return questions
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether a question may go out: by `gateway`, or not, and why."""
+
+    gateway: Gateway | None = None
+    turned_away: str = ""
+
+
+def _question(
+    payment: Payment, purpose: str, ask: Callable[[Gateway], Answer], *, gate: Gate | None = None
+) -> Question:
+    """A question that has passed the circuit, or was turned away there."""
+    if payment.amount == 0:
+        return Question(payment, purpose, ask)  # nothing to pay, nobody to ask
+    gate = gate or _gate()
+    return Question(payment, purpose, ask, gate.gateway, gate.turned_away)
+
+
+def _gate() -> Gate:
+    try:
+        return Gate(get_gateway().let_through())
+    except GatewayCircuitOpen as no:
+        return Gate(turned_away=_named(no))
+
+
+def _gates_of_new(order_ids: list[UUID]) -> dict[UUID, Gate]:
+    """Of each payment that would be asked about for the first time, by its id."""
+    new = Payment.objects.filter(
+        order_id__in=order_ids, asked_at__isnull=True, status=S.CREATED, amount__gt=0
+    )
+    return {pk: _gate() for pk in new.values_list("pk", flat=True)}
 
 
 def ask(questions: list[Question], *, heartbeat: Callable[[], None] | None = None) -> list[Answer]:
@@ -167,6 +219,7 @@ def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID
             duration_ms=answer.duration_ms,
         )
         for answer in answers
+        if not answer.turned_away
     )
     return {payment.order_id: payment for payment in settled.payments.values()}
 
@@ -389,8 +442,10 @@ def _ask_one(question: Question) -> Answer:
         question.purpose,
         key=payment.key(question.purpose),
     )
+    if question.turned_away:
+        return plain(transient=question.turned_away, turned_away=True)
     try:
-        answer = question.ask(get_gateway())
+        answer = question.ask(question.gateway or get_gateway())
     except PaymentDeclined as no:
         fact = Learnt(
             payment.pk,
@@ -416,9 +471,12 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _write_ahead(order_ids: list[UUID]) -> None:
+def _write_ahead(payment_ids: list[UUID]) -> None:
     """From here on the gateway may know of them: an undo has to ask."""
-    Payment.objects.filter(order_id__in=order_ids, asked_at__isnull=True).update(asked_at=Now())
+    if payment_ids:
+        Payment.objects.filter(pk__in=payment_ids, asked_at__isnull=True, status=S.CREATED).update(
+            asked_at=Now()
+        )
 
 
 _pool: tuple[int, ThreadPoolExecutor] | None = None

@@ -165,7 +165,7 @@ class GatewayUnreachable(GatewayTransient):
 
 
 class GatewayCircuitOpen(GatewayUnreachable):
-    """Not even tried: the gateway has not been answering, and is left alone for a while."""
+    """Turned away, not even tried: the gateway has not been answering, and is left alone."""
 
 
 class GatewayBusy(GatewayTransient):
@@ -205,6 +205,12 @@ class GatewayOutcomeUnknown(GatewayTransient):
 
 class Gateway(Protocol):
     """What the shop asks of a card processor. Safe to share between threads."""
+
+    def let_through(self) -> Gateway:
+        """This gateway for one question, which may take several calls: none is turned away.
+
+        Raises GatewayCircuitOpen, before anything was written down or sent for the question.
+        """
 
     def authorize(
         self,

@@ -25,6 +25,7 @@ from django.utils import timezone
 from apps.desk import log
 from apps.payments.gateway import (
     Gateway,
+    GatewayCircuitOpen,
     GatewayOutcomeUnknown,
     GatewayRefund,
     GatewayRefused,
@@ -230,13 +231,14 @@ def send_due(limit: int = 50) -> int:
 
 def _send(refund: Refund) -> None:
     payment = refund.payment
-    outcome, detail, sent = "answered", "", None
+    outcome, detail, sent, asked = "answered", "", None, True
     failpoints.reach("refund", "before_ask")
     try:
-        sent = ask(get_gateway(), refund, payment)
+        sent = ask(get_gateway().let_through(), refund, payment)
         detail = sent.transient or (sent.refund.status if sent.refund else "")
     except GatewayTransient as trouble:
         outcome, detail = "retry", f"{type(trouble).__name__}: {trouble}"
+        asked = not isinstance(trouble, GatewayCircuitOpen)
     except GatewayRefused as no:
         outcome, detail = "refused", str(no)
     failpoints.reach("refund", "after_ask")
@@ -251,13 +253,14 @@ def _send(refund: Refund) -> None:
             open_refund.update(message=detail[:255], attempts=F("attempts") - 1)
             if sent is not None and sent.spent:
                 exchange_spent_key(refund.pk, sent.key)
-        GatewayCall.objects.create(
-            payment=payment,
-            purpose="refund",
-            key=refund.key(),
-            outcome=outcome,
-            detail=detail[:255],
-        )
+        if asked:
+            GatewayCall.objects.create(
+                payment=payment,
+                purpose="refund",
+                key=refund.key(),
+                outcome=outcome,
+                detail=detail[:255],
+            )
         failpoints.reach("refund", "before_commit")
     failpoints.reach("refund", "after_commit")
 

@@ -20,11 +20,12 @@ from django.db.models.functions import Now
 from apps.catalog.models import Variant
 from apps.inventory.models import Hold
 from apps.orders import saga, tasks, wake
+from apps.orders.cancel import request_cancellation
 from apps.orders.models import Order, Saga, SagaStep
-from apps.payments import breaker
+from apps.payments import breaker, refunds
 from apps.payments import gateway as gateways
 from apps.payments.breaker import FAILURES_TO_OPEN, TRIALS, BreakerGateway
-from apps.payments.models import GatewayCall
+from apps.payments.models import GatewayCall, Payment, Refund
 from apps.payments.tasks import tell_of_recovery
 from tests.factories import a_kettle
 from tests.orders.purchases import Shop, at_once
@@ -93,7 +94,10 @@ def test_orders_are_accepted_and_wait_without_the_gateway_being_asked(
     kept = guarded.saga(order_id)
     assert kept.last_error.startswith("GatewayCircuitOpen")
     assert (kept.state, kept.lease_until) == ("forward", None)
-    assert guarded.log(order_id) == ["do authorize_payment: retry"]
+    assert kept.due_at > kept.updated_at, "it backs off"
+    assert guarded.log(order_id) == [], "nothing was done"
+    assert not GatewayCall.objects.filter(payment__order_id=order_id).exists(), "nor asked"
+    assert guarded.payment(order_id).asked_at is None
     assert guarded.holds(order_id) == ["active"]
     assert kept.deadline_at > deadline, "and the units with it"
     assert guarded.mails(order_id) == []
@@ -123,6 +127,70 @@ def test_shopper_may_go_while_the_gateway_is_away_and_her_units_stay_until_it_an
     rest_ends(redis_of_tests)
     guarded.run_hurried(order_id)
     guarded.assert_cancelled(order_id)
+
+
+def test_who_goes_before_the_gateway_was_ever_asked_need_not_wait_for_it(
+    guarded: Shop, kettle: Variant
+) -> None:
+    fall_away(guarded, kettle)
+    order_id = guarded.place((kettle, 2))
+    guarded.run()
+    before = calls(guarded)
+
+    request_cancellation(order_id)
+    guarded.run()
+
+    assert calls(guarded) == before
+    assert guarded.order(order_id).status == "CANCELLED"
+    assert guarded.holds(order_id) == ["released"]
+    assert guarded.payment(order_id).status == "voided"
+    assert guarded.at_gateway(order_id) == [], "authorized for nothing else, and voided at once"
+
+
+def test_only_who_is_let_through_counts_as_asked(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
+) -> None:
+    """The gateway is tried by few of a batch. The others may go without asking it."""
+    fall_away(guarded, kettle)
+    waiting = [guarded.place((kettle, 1)) for _ in range(2 * TRIALS)]
+    guarded.run()
+    assert not Payment.objects.filter(order_id__in=waiting, asked_at__isnull=False).exists()
+    rest_ends(redis_of_tests)
+    guarded.hurry()
+    Saga.objects.exclude(order_id__in=waiting).update(due_at=Now() + timedelta(hours=1))
+    before = calls(guarded)
+
+    guarded.run()
+
+    asked = Payment.objects.filter(order_id__in=waiting, asked_at__isnull=False)
+    assert asked.count() == calls(guarded) - before == TRIALS
+    told = GatewayCall.objects.filter(payment__order_id__in=waiting)
+    assert set(told.values_list("payment_id", flat=True)) == {payment.pk for payment in asked}
+
+
+def test_refund_that_is_turned_away_was_not_asked_for(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
+) -> None:
+    order_id = guarded.place_confirmed((kettle, 1))
+    fall_away(guarded, kettle)
+    refund = refunds.request_refund(
+        order_id, amount=100, purpose="admin:dent", reason="a dent", actor="clerk"
+    )
+
+    refunds.send_due()
+
+    refund.refresh_from_db()
+    assert (refund.status, refund.attempts) == ("requested", 0)
+    assert refund.message.startswith("GatewayCircuitOpen")
+    assert not GatewayCall.objects.filter(purpose="refund").exists()
+
+    guarded.sandbox.faults()
+    rest_ends(redis_of_tests)
+    Refund.objects.update(due_at=Now())
+    refunds.send_due()
+    refund.refresh_from_db()
+    assert refund.status == "succeeded"
+    assert GatewayCall.objects.filter(purpose="refund").count() == 1
 
 
 @pytest.mark.parametrize("fate", ["reset_after", "reset_before"])
@@ -270,12 +338,14 @@ def test_two_who_wake_at_once_do_not_wait_for_each_other(guarded: Shop, kettle: 
 
 
 def test_waiting_order_comes_round_once_a_minute(guarded: Shop, kettle: Variant) -> None:
-    """A thousand of them are seventeen claims a second, and no call."""
+    """A thousand of them are seventeen claims a second, no call, and no row either."""
     order_id, *_ = fall_away(guarded, kettle)
     for _ in range(saga.OUTAGE_COUNTS):
         guarded.hurry()
         guarded.run()
     rests = Saga.objects.annotate(rest=F("due_at") - F("updated_at")).get(pk=order_id).rest
     assert timedelta(seconds=saga.BACKOFF_CAP / 2) - timedelta(seconds=1) < rests
+    assert guarded.saga(order_id).epoch == 1 + saga.OUTAGE_COUNTS
     logged = SagaStep.objects.filter(saga_id=order_id).count()
-    assert logged == GatewayCall.objects.filter(payment__order_id=order_id).count() == 8
+    asked = GatewayCall.objects.filter(payment__order_id=order_id).count()
+    assert logged == asked == 1, "the silence that was heard, and nothing of what was not asked"

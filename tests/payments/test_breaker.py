@@ -271,6 +271,59 @@ def test_one_silent_trial_opens_it_again_for_all(
     assert rung == []
 
 
+# --- A question of several calls ----------------------------------------------------------------
+
+
+def test_question_is_turned_away_before_it_is_asked(phone: Phone, a_process: Any) -> None:
+    gateway = opened(a_process(), phone)
+    with pytest.raises(GatewayCircuitOpen):
+        gateway.let_through()
+    assert phone.rang == 0
+
+
+def test_question_that_was_let_through_is_asked_whatever_comes_between(
+    phone: Phone, a_process: Any
+) -> None:
+    """Its caller has written down that it is asked."""
+    gateway = a_process()
+    through = gateway.let_through()
+    opened(gateway, phone)
+    phone.recover()
+
+    assert ask(through, 3) == ["here"] * 3
+    assert ask(gateway) == [GatewayCircuitOpen], "what was asked before it opened closes nothing"
+
+
+def test_questions_that_are_let_through_are_the_trials(
+    phone: Phone, a_process: Any, redis_of_tests: redis.Redis, rung: list[str]
+) -> None:
+    gateway = opened(a_process(), phone)
+    rest_ends(redis_of_tests, gateway)
+    through = [gateway.let_through() for _ in range(TRIALS)]
+    with pytest.raises(GatewayCircuitOpen):
+        gateway.let_through()
+    phone.recover()
+
+    assert ask(through[0], 2) == ["here"] * 2
+    assert rung == ["payments.gateway_recovered"]
+    assert ask(gateway) == ["here"]
+
+
+def test_silence_after_a_questions_first_answer_counts(
+    phone: Phone, a_process: Any, redis_of_tests: redis.Redis
+) -> None:
+    gateway = opened(a_process(), phone)
+    rest_ends(redis_of_tests, gateway)
+    through = gateway.let_through()
+    phone.recover()
+    assert ask(through) == ["here"]
+    phone.fall_silent()
+
+    assert ask(through, FAILURES_TO_OPEN) == [GatewayUnreachable] * FAILURES_TO_OPEN
+
+    assert ask(gateway) == [GatewayCircuitOpen]
+
+
 def test_trial_whose_worker_died_is_not_waited_for_for_ever(
     phone: Phone, a_process: Any, redis_of_tests: redis.Redis
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -16,6 +16,7 @@ from apps.orders import saga
 from apps.orders.cancel import request_cancellation
 from apps.orders.models import Order, Saga
 from apps.payments import charging, refunds
+from apps.payments import gateway as gateways
 from apps.payments.ledger import Learnt, settle
 from apps.payments.models import GatewayCall, Payment
 from tests.orders.purchases import TOTAL, Shop
@@ -163,6 +164,45 @@ def test_refund_in_trouble_pays_back_once(shop: Shop, fault: str) -> None:
 
     assert shop.at_gateway(order_id) == [("succeeded", TOTAL, TOTAL)]
     shop.assert_cancelled(order_id)
+
+
+def test_asking_is_written_down_for_good_before_anything_goes_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worker that dies in the call leaves a charge behind which no undo looks for."""
+    gateway, written = gateways.get_gateway(), []
+    authorize = gateway.authorize
+
+    def look_first(**given: Any) -> Any:
+        try:  # the thread's own connection sees only what is committed
+            written.append(Payment.objects.get().asked_at)
+        finally:
+            connection.close()
+        return authorize(**given)
+
+    monkeypatch.setattr(gateway, "authorize", look_first)
+    shop.place_confirmed()
+    assert len(written) == 1
+    assert written[0] is not None
+
+
+def test_payment_given_up_as_never_asked_is_not_asked_any_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A: finds a new payment. B: voids it, for nothing was asked. A: asks?"""
+    order_id = shop.place()
+    write_ahead = charging._write_ahead
+
+    def overtaken(payment_ids: list[UUID]) -> None:
+        with transaction.atomic():
+            back = charging.call_backs([order_id], reason="cancelled")
+            charging.record(charging.ask(back), order_ids=[order_id])
+        write_ahead(payment_ids)
+
+    monkeypatch.setattr(charging, "_write_ahead", overtaken)
+    assert charging.authorizations([order_id]) == []
+    assert shop.payment(order_id).status == "voided"
+    assert shop.payment(order_id).asked_at is None
 
 
 def test_worker_that_asked_meanwhile_is_not_overtaken_by_never_asked(shop: Shop) -> None:
