@@ -6,7 +6,7 @@ a purchase in progress is seen whole or not at all.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,11 +17,15 @@ from django.utils import timezone
 
 from apps.orders.models import Order
 from apps.payments.gateway import Gateway, Intent, IntentStatus
-from apps.payments.models import REFUND_ATTEMPTS_MAX, Payment
+from apps.payments.models import REFUND_ATTEMPTS_MAX, Discrepancy, Payment
+from apps.payments.reconciler import discrepancies
+from apps.payments.reconciler.comparing import OF_REFUNDS
+from apps.payments.reconciler.looks import still_as_left, still_unknown_as_left
 
 SHOWN = 20  # violations named per invariant
 GRACE = timedelta(minutes=2)
 NO_TIME = timedelta(0)
+Kind = Discrepancy.Kind
 GIVEN_UP = (Payment.Status.VOIDED, Payment.Status.REFUNDED)
 
 
@@ -37,17 +41,35 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one invariant fares: violated by `violations` (some of them in words), or not."""
+    """How one invariant fares: violated by `violations` (some of them in words), or not.
+
+    `left_be` does not hold either, and somebody has decided that it stays as it is.
+    """
 
     number: int
     name: str
     liveness: bool
     violations: int
     examples: tuple[str, ...]
+    left_be: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
         return self.violations == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that does not match the gateway's books, and the discrepancies that tell of it.
+
+    `subject` is theirs. `intent` is the gateway's payment; when it shows none, `payment` is ours.
+    """
+
+    words: str
+    kinds: tuple[str, ...]
+    subject: str
+    intent: Intent | None = None
+    payment: Payment | None = None
 
 
 INVARIANTS = (
@@ -265,25 +287,30 @@ def check_gateway(
     """Invariant 5: what the gateway took and what our books say match one to one.
 
     Compares the payments of the time since `since`. Money moves while we compare, and an answer may
-    be on its way: what does not match is looked at once more a little later, on both sides.
+    be on its way: what does not match is looked at once more a little later, on both sides. What
+    a person has decided to leave as it is, and still is so, does not count.
     """
     after = timezone.now() - since
     ours = Payment.objects.filter(created_at__gte=after - timedelta(minutes=5)).in_bulk()
-    wrong: list[str] = []
+    wrong: list[Difference] = []
     charged: set[UUID] = set()
+    shown: dict[UUID, Intent] = {}
     doubtful: list[tuple[Payment, str]] = []
     for intent in gateway.list_intents(created_after=after):
         payment = ours.get(_uuid(intent.payment_id)) or _payment_of(intent)
         if payment is None:
             if intent.amount_received > intent.amount_refunded:
-                wrong.append(f"{intent.id}: {intent.amount_received} taken for no payment of ours")
+                words = f"{intent.id}: {intent.amount_received} taken for no payment of ours"
+                wrong.append(Difference(words, (Kind.NO_PAYMENT,), intent.id, intent))
             continue
+        second = f"{intent.id}: a second charge for payment {payment.pk}"
         if payment.intent_id not in (None, intent.id):
             if intent.amount_received > intent.amount_refunded:
-                wrong.append(f"{intent.id}: a second charge for payment {payment.pk}")
+                wrong.append(Difference(second, (Kind.SECOND_CHARGE,), intent.id, intent))
             continue
         if intent.amount_received > 0 and payment.pk in charged:
-            wrong.append(f"{intent.id}: a second charge for payment {payment.pk}")
+            wrong.append(Difference(second, (Kind.SECOND_CHARGE,), intent.id, intent))
+        shown[payment.pk] = intent
         if intent.amount_received > 0:
             charged.add(payment.pk)
         if _differences(payment, intent):
@@ -294,13 +321,52 @@ def check_gateway(
         payment.refresh_from_db()
         wrong += _differences(payment, gateway.retrieve(intent_id))
     wrong += [
-        f"payment {payment.pk}: captured here, unknown to the gateway"
+        _unknown_there(payment, shown.get(payment.pk))
         for payment in ours.values()
         if payment.captured_amount > 0 and payment.pk not in charged and payment.created_at > after
     ]
+    broken, left_be = _what_counts(gateway, wrong)
     return Finding(
-        5, "the gateway's charges match our payments", False, len(wrong), tuple(wrong[:SHOWN])
+        5,
+        "the gateway's charges match our payments",
+        False,
+        len(broken),
+        tuple(broken[:SHOWN]),
+        tuple(left_be),
     )
+
+
+def _what_counts(gateway: Gateway, wrong: list[Difference]) -> tuple[list[str], list[str]]:
+    """In words: what nobody has decided about, and what somebody left as it is.
+
+    A decision is good for the form in which it was taken: in any other it counts again, and at
+    once, whether the reconciler has opened it again or not.
+    """
+    decided = discrepancies.left_be(difference.subject for difference in wrong)
+    known: dict[str, Mapping[str, Discrepancy]] = {}
+    broken, left_be = [], []
+    for difference in wrong:
+        rows: Mapping[str, Discrepancy] = decided.get(difference.subject, {})
+        if rows and difference.intent is not None:
+            if difference.subject not in known:
+                known[difference.subject] = still_as_left(gateway, difference.intent, rows)
+            rows = known[difference.subject]
+        elif rows and difference.payment is not None:
+            rows = still_unknown_as_left(difference.payment, rows)
+        row = next((rows[kind] for kind in difference.kinds if kind in rows), None)
+        if row is None:
+            broken.append(difference.words)
+        else:
+            left_be.append(f"{difference.words} (by {row.resolved_by}: {row.resolution})")
+    return broken, left_be
+
+
+def _unknown_there(payment: Payment, intent: Intent | None) -> Difference:
+    words = f"payment {payment.pk}: captured here, unknown to the gateway"
+    if intent is not None:  # known, and nothing was taken
+        kinds = (Kind.OTHER_CAPTURE, Kind.CANCELLED_THERE, Kind.OTHER_TERMS)
+        return Difference(words, kinds, intent.id, intent)
+    return Difference(words, (Kind.UNKNOWN_THERE,), str(payment.intent_id), payment=payment)
 
 
 def _payment_of(intent: Intent) -> Payment | None:
@@ -317,20 +383,26 @@ def check_accepted(order_ids: Iterable[UUID]) -> Finding:
     return Finding(12, "every accepted order exists", False, len(lost), tuple(lost[:SHOWN]))
 
 
-def _differences(payment: Payment, intent: Intent) -> list[str]:
-    wrong = []
+def _differences(payment: Payment, intent: Intent) -> list[Difference]:
+    wrong: list[Difference] = []
+
+    def add(words: str, *kinds: Kind) -> None:
+        wrong.append(Difference(f"{intent.id}: {words}", kinds, intent.id, intent))
+
+    # What was decided about these two shows the whole of both sides.
+    whole = (Kind.OTHER_TERMS, Kind.GIVEN_UP)
     if (intent.amount, intent.currency) != (payment.amount, payment.currency):
-        wrong.append(f"{intent.id}: over {intent.amount} {intent.currency}, ours {payment}")
+        add(f"over {intent.amount} {intent.currency}, ours {payment}", Kind.OTHER_TERMS)
     if intent.amount_received != payment.captured_amount and intent.amount_received > 0:
-        wrong.append(f"{intent.id}: {intent.amount_received} taken, ours {payment.captured_amount}")
+        words = f"{intent.amount_received} taken, ours {payment.captured_amount}"
+        add(words, Kind.OTHER_CAPTURE, *whole)
     if intent.amount_refunded != payment.refunded_amount:
-        wrong.append(
-            f"{intent.id}: {intent.amount_refunded} refunded, ours {payment.refunded_amount}"
-        )
+        words = f"{intent.amount_refunded} refunded, ours {payment.refunded_amount}"
+        add(words, *OF_REFUNDS, Kind.OTHER_TERMS)
     if intent.status == IntentStatus.CANCELED and payment.status == Payment.Status.CAPTURED:
-        wrong.append(f"{intent.id}: cancelled there, captured here")
+        add("cancelled there, captured here", Kind.CANCELLED_THERE, Kind.OTHER_TERMS)
     if intent.status == IntentStatus.REQUIRES_CAPTURE and payment.status in GIVEN_UP:
-        wrong.append(f"{intent.id}: still reserved there, {payment.status} here")
+        add(f"still reserved there, {payment.status} here", *whole)
     return wrong
 
 

@@ -18,10 +18,14 @@ from apps.orders import audit, saga
 from apps.orders.cancel import request_cancellation
 from apps.payments import gateway as gateways
 from apps.payments.gateway import GatewayUnreachable
-from apps.payments.models import REFUND_ATTEMPTS_MAX
-from apps.payments.refunds import request_refund
+from apps.payments.models import REFUND_ATTEMPTS_MAX, Discrepancy, Payment
+from apps.payments.reconciler import discrepancies
+from apps.payments.refunds import request_refund, send_due
 from tests.factories import PromoFactory
 from tests.orders.purchases import TOTAL, Shop, an_event, at_once, sql
+from tests.payments.books import a_charge, aged, compare, compare_all, refund_at_dashboard
+
+__all__ = ["aged"]
 
 LONG_AGO = "now() - interval '1 day'"
 
@@ -378,6 +382,119 @@ def test_difference_that_was_only_on_its_way_is_none(
         lambda _: sql("UPDATE payments_payment SET refunded_amount = 5"),
     )
     assert audit.check_gateway(gateways.get_gateway()).holds
+
+
+# --- 5: what a person left as it is ---------------------------------------------------------------
+
+
+def at_gateway_second_charge_by_others(shop: Shop) -> str:
+    """Without our mark, so that nobody gives it back by himself."""
+    payment = shop.payment(shop.place_confirmed())
+    a_charge(shop, payment=payment, captured=True, mark=None)
+    return f"a second charge for payment {payment.pk}"
+
+
+def at_gateway_refund_come_to_nothing(shop: Shop) -> str:
+    order_id = shop.place_confirmed(card="pm_card_refundFail")
+    request_refund(order_id, amount=5, purpose="admin:1", reason="b", actor="c")
+    send_due()
+    return f"{shop.payment(order_id).intent_id}: 0 refunded, ours 5"
+
+
+def at_gateway_nothing(shop: Shop) -> str:
+    payment = shop.payment(shop.place_confirmed())
+    shop.sandbox.control("reset", {"endpoints": True})
+    return f"payment {payment.pk}: captured here, unknown to the gateway"
+
+
+def books_compared() -> audit.Finding:
+    return audit.check_gateway(gateways.get_gateway(), second_look_after=audit.NO_TIME)
+
+
+def leave_be() -> None:
+    for row in Discrepancy.objects.filter(state="open"):
+        discrepancies.resolve(row.pk, actor="clerk", reason="goodwill")
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        at_gateway_second_charge_by_others,
+        at_gateway_refund_behind_our_back,
+        at_gateway_refund_come_to_nothing,
+        at_gateway_nothing,
+        here_captured_there_not,
+        cancelled_there,
+        other_amount,
+        other_currency,
+    ],
+)
+def test_difference_that_somebody_left_as_it_is_does_not_count(
+    shop: Shop, aged: None, difference: Callable[[Shop], str]
+) -> None:
+    words = difference(shop)
+    compare_all()
+    assert not books_compared().holds, "nobody has decided yet"
+
+    leave_be()
+
+    finding = books_compared()
+    assert (finding.violations, finding.examples) == (0, ())
+    assert any(words in line for line in finding.left_be), "and is still told of"
+    assert all(line.endswith("(by clerk: goodwill)") for line in finding.left_be)
+
+
+@pytest.fixture
+def left(shop: Shop, aged: None) -> Payment:
+    """A payment of which seven cents went back at the dashboard, by goodwill."""
+    at_gateway_refund_behind_our_back(shop)
+    compare()
+    leave_be()
+    assert books_compared().holds
+    return Payment.objects.get()
+
+
+def test_decision_is_good_for_the_form_in_which_it_was_taken(shop: Shop, left: Payment) -> None:
+    """At once: the reconciler has not opened it again yet."""
+    refund_at_dashboard(shop, left.order_id, 300)
+    assert Discrepancy.objects.get().state == "resolved"
+    finding = books_compared()
+    assert finding.examples == (f"{left.intent_id}: 307 refunded, ours 0",)
+    assert finding.left_be == ()
+
+
+def test_refund_of_ours_does_not_hide_behind_one_that_was_left(shop: Shop, left: Payment) -> None:
+    """Gone through there and not known here: no discrepancy of any kind tells of that."""
+    request_refund(left.order_id, amount=5, purpose="a", reason="b", actor="c")
+    shop.sandbox.faults({"fault": "reset_after", "operations": ["refunds.create"]})
+    send_due()
+    assert books_compared().examples == (f"{left.intent_id}: 12 refunded, ours 0",)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "DELETE FROM desk_decision",
+        "UPDATE desk_decision SET decision = 'retry'",
+        "UPDATE payments_discrepancy SET resolved_by = 'reconciler'",
+        "UPDATE payments_discrepancy SET state = 'open', resolution = '', resolved_by = '',"
+        " resolved_at = NULL",
+    ],
+)
+def test_what_nobody_decided_counts(shop: Shop, left: Payment, forged: str) -> None:
+    assert sql(forged) == 1
+    assert books_compared().violations == 1
+
+
+def test_what_was_left_is_told_by_the_command(shop: Shop, left: Payment) -> None:
+    out = StringIO()
+    call_command("audit", stdout=out)
+    line = f"left as it is: {left.intent_id}: 7 refunded, ours 0 (by clerk: goodwill)"
+    assert line in out.getvalue()
+    out = StringIO()
+    call_command("audit", "--json", stdout=out)
+    (found,) = (x for x in json.loads(out.getvalue())["invariants"] if x["number"] == 5)
+    assert (found["holds"], len(found["left_be"])) == (True, 1)
 
 
 # --- 12: what clients were told ------------------------------------------------------------------

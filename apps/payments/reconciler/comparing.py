@@ -29,6 +29,7 @@ MAY_COME_ALIVE = (
     IntentStatus.REQUIRES_CAPTURE,
 )
 ON_ITS_WAY = ("pending", "requires_action")
+OF_REFUNDS = (Kind.REFUNDED_THERE, Kind.REFUND_LOST)
 GIVEN_BACK = (Kind.NO_PAYMENT, Kind.SECOND_CHARGE, Kind.GIVEN_UP)  # without asking a person
 
 
@@ -156,6 +157,18 @@ def unknown_refunds(there: Iterable[GatewayRefund], books: Books) -> list[Gatewa
         and sent.metadata.get("refund_id") not in known
         and sent.id not in known_there
     ]
+
+
+def refunds_add_up(intent: Intent, there: Sequence[GatewayRefund], books: Books) -> bool:
+    """Whether refunds by others and lost ones are all that the two sums of refunds differ by.
+
+    Not while a refund of ours has gone through there and we do not know it yet.
+    """
+    if books.payment is None:
+        return False
+    by_others = sum(sent.amount for sent in unknown_refunds(there, books))
+    lost = sum(refund.amount for refund in _lost_refunds(there, books))
+    return intent.amount_refunded == books.payment.refunded_amount + by_others - lost
 
 
 def _without_payment(intent: Intent, there: Sequence[GatewayRefund], ours: Ours) -> list[Found]:

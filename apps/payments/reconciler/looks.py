@@ -9,7 +9,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -64,10 +64,7 @@ class Looker:
 
     @classmethod
     def begin(cls, run: Reconciliation, gateway: Gateway) -> "Looker":
-        with connection.cursor() as cursor:
-            cursor.execute(NOW_AND_BIRTH)
-            now, born_at = cursor.fetchone()
-        return cls(run, gateway, Ours(mark=our_mark(), born_at=born_at or now, now=now))
+        return cls(run, gateway, ours_now())
 
     def settle_all(self, intents: Iterable[Intent]) -> dict[str, Payment]:
         """Settle what is told by `intents`; their payments as they stand then, by intent id."""
@@ -209,6 +206,47 @@ class Looker:
         ]
         worth_a_look = [give_back(row=row, payment=after.payment) for row in to_end]
         return any(worth_a_look)
+
+
+def ours_now() -> Ours:
+    """What tells our payments from others, as of now."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOW_AND_BIRTH)
+        now, born_at = cursor.fetchone()
+    return Ours(mark=our_mark(), born_at=born_at or now, now=now)
+
+
+def still_as_left(
+    gateway: Gateway, intent: Intent, rows: Mapping[str, Discrepancy]
+) -> dict[str, Discrepancy]:
+    """Which of the `rows` that a person left as they are tell of `intent` as it is now, by kind.
+
+    In another form than the one that was seen nothing is known of it. Writes nothing.
+    """
+    there: list[GatewayRefund] = []
+    if intent.amount_received:
+        there = gateway.retrieve_refunds(intent.id)
+    books = _books(_named_by(intent))
+    found = comparing.differences(intent, there, before=books, after=books, ours=ours_now())
+    same = {
+        finding.kind: rows[finding.kind]
+        for finding in found
+        if finding.kind in rows and rows[finding.kind].evidence == finding.evidence
+    }
+    new = {finding.kind for finding in found} - set(same)
+    # One sum tells of all refunds: behind one that is known another must not hide.
+    if new & set(comparing.OF_REFUNDS) or not comparing.refunds_add_up(intent, there, books):
+        same = {kind: row for kind, row in same.items() if kind not in comparing.OF_REFUNDS}
+    return same
+
+
+def still_unknown_as_left(
+    payment: Payment, rows: Mapping[str, Discrepancy]
+) -> dict[str, Discrepancy]:
+    """The same for a payment that the gateway does not show."""
+    found = comparing.unknown_there(payment)
+    row = rows.get(found.kind)
+    return {found.kind: row} if row is not None and row.evidence == found.evidence else {}
 
 
 def _wanted_by_a_person(row: Discrepancy | None) -> bool:

@@ -63,6 +63,7 @@ class Command(BaseCommand):
                     "holds": finding.holds,
                     "violations": finding.violations,
                     "examples": finding.examples,
+                    "left_be": finding.left_be,
                 }
                 for finding in findings
             ],
@@ -77,3 +78,5 @@ class Command(BaseCommand):
                 self.stdout.write(f"        {example}")
             if finding.violations > len(finding.examples):
                 self.stdout.write(f"        … {finding.violations} in all")
+            for known in finding.left_be:
+                self.stdout.write(f"        left as it is: {known}")
