@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := apps storefront tests faults manage.py
+CODE := apps storefront tests faults bench manage.py
 # Checks and tests keep away from the shop's own data.
 CHECK_ENV := env -u DATABASE_URL -u REDIS_URL DEBUG=1 STOREFRONT_HOME=.storefront-test
 # What a production machine would have to say; `check --deploy` must find nothing to complain of.
@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test fuzz faults check lint types imports migrations deploy browser faketime clean
+.PHONY: help run stop test fuzz faults bench check lint types imports migrations deploy browser faketime wrk clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,11 +28,14 @@ run: $(VENV)/.installed ## the whole shop on this machine, until Ctrl-C
 stop: $(VENV)/.installed ## end a shop that runs elsewhere or was left behind
 	@exec $(BIN)/python -m storefront.stack stop
 
-test: $(VENV)/.installed-dev browser ## the whole test suite, on its own database
+test: $(VENV)/.installed-dev browser wrk ## the whole test suite, on its own database
 	@exec $(BIN)/python -m pytest $(TESTS)
 
 faults: $(VENV)/.installed-dev faketime ## break the running shop in every known way; FAULTS="--only redis-frozen" for one
 	@exec $(BIN)/python -m faults $(FAULTS)
+
+bench: $(VENV)/.installed-dev wrk ## how fast the shop is, in half an hour; BENCH="--only accept" for a part, "--quick"
+	@exec $(BIN)/python -m bench $(BENCH)
 
 check: lint types imports migrations deploy test ## everything: lint, types, imports, migrations, deploy check, tests
 
@@ -74,11 +77,19 @@ faketime: # the library that lies to a process about the time, where this machin
 	       apt-get install -y -qq --no-install-recommends faketime >/dev/null; } \
 	|| echo "libfaketime cannot be installed here: the faults of clocks will say that they were not run"
 
+wrk: # the load generator of the benchmarks, where this machine lets us have it
+	@command -v wrk >/dev/null \
+	|| { echo "installing wrk for the benchmarks"; \
+	     sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	     $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	       apt-get install -y -qq --no-install-recommends wrk >/dev/null; } \
+	|| echo "wrk cannot be installed here: make bench needs it, and its test will be skipped and say so"
+
 clean: ## remove everything that make made, the shop's data included
 	@[ ! -x $(BIN)/python ] || for home in .storefront*; do \
 	  [ ! -d "$$home" ] || STOREFRONT_HOME="$$home" $(BIN)/python -m storefront.stack stop; done
-	rm -rf .storefront* faults/report $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find apps storefront tests faults -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .storefront* faults/report bench/report $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find apps storefront tests faults bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment: a stamp is newer than the list that it was installed from ------------
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no such scenario: {', '.join(sorted(unknown))}", file=sys.stderr)
         print(f"there are: {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
+    # Both leave through `with`, which stops the shop.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     say = _teller(began)
     found, failed = [], {}
@@ -65,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 made_at=datetime.now(UTC),
                 minutes=(time.monotonic() - began) / 60,
                 quick=asked.quick,
+                runs=bench.runs,
             )
             asked.report.mkdir(parents=True, exist_ok=True)
             (asked.report / "results.json").write_text(json.dumps(result, indent=1))

@@ -1,10 +1,12 @@
 """How long and how often is measured, and what the scenarios share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from bench import wrk
+from bench.findings import Row
 from bench.shop import Shop
 from bench.wrk import Load, Running
 
@@ -50,7 +52,7 @@ class Bench:
                 f" {load.per_second(expected):,.0f}/s, p99 {load.p99_ms:,.0f} ms"
             )
             loads.append(load)
-            self.shop.audit("--safety", "--no-gateway")
+            self.shop.audit(at_rest=False)
         return wrk.middle(loads, lambda load: load.per_second(expected))
 
 
@@ -62,6 +64,12 @@ def latencies(load: Load, status: int | None = None) -> dict[str, float]:
         "p95_ms": round(load.p95_ms, 1),
         "p99_ms": round(load.p99_ms, 1),
     }
+
+
+def median_by(rows: Sequence[Row], field: str) -> Row:
+    """Of repeated runs the one whose `field` is the median: all its figures belong together."""
+    wanted = median(row[field] for row in rows)
+    return min(rows, key=lambda row: abs(row[field] - wanted))
 
 
 LATENCY_COLUMNS = {

@@ -12,7 +12,8 @@ class Plot:
     """A picture of the rows.
 
     `kind`: "bars" (one bar per row, of `y`, labelled by `x`) or "lines" (one line per value of
-    `series`, `y` over `x`). `mark` is a budget, drawn as a line across.
+    `series`, `y` over `x`). `mark` is a budget, drawn as a line across. `where` chooses rows by
+    their fields.
     """
 
     title: str
@@ -22,6 +23,7 @@ class Plot:
     unit: str
     series: str = ""
     mark: float | None = None
+    where: Row = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Findings:
     # What the plots are drawn from, where that is not the rows.
     plotted: Sequence[Row] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    # The field with orders accepted a second, of which the table tells the share of `raw`.
+    share_of_raw: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,92 +1,94 @@
 """Years of business, written in minutes: past orders and a large catalogue, straight into tables.
 
-Each past order has all the rows that a finished one has, so that indexes are as deep and tables as
-wide as they would be; only the ledger of stock is left out, which `reset` would have to undo.
+Each past order has all the rows that the intake writes and a finished order keeps in those tables,
+so that their indexes are as deep and their heaps as wide as they would be. The log of its steps,
+its parcel, its mails and events are left out: neither accepting an order nor telling how one stands
+looks at them.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
+
+from django.db import connection
 
 from apps.orders.tokens import order_token
 from bench.shop import HOT, UNITS, put_on_shelf, sql
 
-PORTION = 200_000
+PORTION = 250_000
 
-# UUIDv7 of the last two years: time in the first 48 bits, as the shop's own ids have it.
-ORDERS = """
-    WITH past AS (
-        SELECT n, now() - make_interval(secs => 63072000.0 * (1 - n / %(most)s::float8)) AS placed_at
-        FROM generate_series(%(first)s, %(last)s) AS n
-    ), named AS (
-        SELECT n, placed_at,
-               (lpad(to_hex((extract(epoch FROM placed_at) * 1000)::bigint), 12, '0') || '7'
-                || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text || 'x'), 1, 15))::uuid
-                   AS id
-        FROM past
-    )
-    INSERT INTO orders_order (
-        id, number, status, seq, email, currency, subtotal_amount, discount_amount,
-        shipping_amount, tax_amount, total_amount, shipping_address, shipping_method, promo_codes,
-        placed_at, updated_at)
-    SELECT id, 'P' || lpad(n::text, 9, '0'), 'DELIVERED', 4,
-           'buyer' || n %% 500000 || '@example.com', 'USD', 1800, 0, 599, 0, 2399,
-           '{"name": "Alice Archer", "line1": "12 Pine Street", "city": "Portland",
-             "region": "OR", "postal_code": "97201", "country": "US"}', 'standard', '[]',
-           placed_at, placed_at + interval '3 days'
-    FROM named
+# Who they are: UUIDv7 of the last two years, time in the first 48 bits as in the shop's own ids.
+NAMES = """
+    DROP TABLE IF EXISTS bench_past;
+    CREATE UNLOGGED TABLE bench_past AS
+    SELECT n, placed_at, 'P' || lpad(n::text, 9, '0') AS number,
+           (lpad(to_hex((extract(epoch FROM placed_at) * 1000)::bigint), 12, '0') || '7'
+            || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id
+    FROM (SELECT n, now() - make_interval(secs => 63072000.0 * (1 - n / {wanted}::float8))
+                 AS placed_at
+          FROM generate_series({first}, {wanted}) AS n) past;
+    CREATE INDEX ON bench_past (n);
+    ANALYZE bench_past
 """
-MORE = (
-    """
-    INSERT INTO orders_orderline (order_id, sku, name, quantity, unit_amount, line_amount)
-    SELECT id, %(sku)s, 'Bench', 1, 1800, 1800 FROM {}
+PAST = "(SELECT * FROM bench_past WHERE n BETWEEN %(first)s AND %(last)s ORDER BY n) AS past"
+# The tables do not know each other while this is written: two at a time are filled, the widest
+# first, so that both hands have something to do until the end.
+ROWS = {
+    "orders_orderevent": """
+        INSERT INTO orders_orderevent (order_id, seq, status, message, actor, created_at)
+        SELECT id, seq, (ARRAY['PENDING', 'CONFIRMED', 'SHIPPED', 'DELIVERED'])[seq], 'Moved.', '',
+               placed_at + make_interval(days => seq - 1)
+        FROM {past}, generate_series(1, 4) AS seq
     """,
-    """
-    INSERT INTO orders_orderevent (order_id, seq, status, message, actor, created_at)
-    SELECT id, seq, (ARRAY['PENDING', 'CONFIRMED', 'SHIPPED', 'DELIVERED'])[seq], 'Moved.', '',
-           placed_at + make_interval(days => seq)
-    FROM {}, generate_series(1, 4) AS seq
+    "orders_order": """
+        INSERT INTO orders_order (
+            id, number, status, seq, email, currency, subtotal_amount, discount_amount,
+            shipping_amount, tax_amount, total_amount, shipping_address, shipping_method,
+            promo_codes, placed_at, updated_at)
+        SELECT id, number, 'DELIVERED', 4, 'buyer' || n %% 500000 || '@example.com', 'USD', 1800, 0,
+               599, 0, 2399,
+               '{{"name": "Alice Archer", "line1": "12 Pine Street", "city": "Portland",
+                 "region": "OR", "postal_code": "97201", "country": "US"}}', 'standard', '[]',
+               placed_at, placed_at + interval '3 days'
+        FROM {past}
     """,
-    """
-    INSERT INTO orders_idempotencykey (scope, key, fingerprint, order_id, answer, created_at)
-    SELECT 'guest', id::text, decode(md5(number) || md5(number), 'hex'), id, '{{}}', placed_at
-    FROM {}
+    "orders_orderline": """
+        INSERT INTO orders_orderline (order_id, sku, name, quantity, unit_amount, line_amount)
+        SELECT id, %(sku)s, 'Bench', 1, 1800, 1800 FROM {past}
     """,
-    """
-    INSERT INTO orders_saga (
-        order_id, state, step, attempts, epoch, waiting_for, deadline_at, cancel_reason,
-        last_error, review_reason, reviewed_from, updated_at)
-    SELECT id, 'done', 'notify', 0, 3, '', placed_at + interval '15 minutes', '', '', '', '',
-           placed_at
-    FROM {}
+    # The answer as long as a real one: the key's table is the widest that the intake writes.
+    "orders_idempotencykey": """
+        INSERT INTO orders_idempotencykey (scope, key, fingerprint, order_id, answer, created_at)
+        SELECT 'guest', id::text, decode(md5(number) || md5(id::text), 'hex'), id,
+               '{{"order": "' || repeat(md5(number), 20) || '"}}', placed_at
+        FROM {past}
     """,
-    """
-    INSERT INTO orders_sagastep (saga_id, step, direction, outcome, attempt, epoch, detail)
-    SELECT id, step, 'do', 'done', 1, 3, ''
-    FROM {}, unnest(ARRAY['authorize_payment', 'confirm_stock', 'capture_payment',
-                          'create_shipment', 'notify']) AS step
+    "orders_saga": """
+        INSERT INTO orders_saga (
+            order_id, state, step, attempts, epoch, waiting_for, deadline_at, cancel_reason,
+            last_error, review_reason, reviewed_from, updated_at)
+        SELECT id, 'done', 'notify', 0, 3, '', placed_at + interval '15 minutes', '', '', '', '',
+               placed_at
+        FROM {past}
     """,
-    """
-    INSERT INTO payments_payment (
-        id, order_id, status, amount, captured_amount, refunded_amount, currency, payment_method,
-        return_url, intent_id, next_action_url, decline_code, message, generation, asked_at,
-        created_at)
-    SELECT gen_random_uuid(), id, 'captured', 2399, 2399, 0, 'USD', 'pm_card_visa', '',
-           'pi_past_' || number, '', '', '', 1, placed_at, placed_at
-    FROM {}
+    "payments_payment": """
+        INSERT INTO payments_payment (
+            id, order_id, status, amount, captured_amount, refunded_amount, currency,
+            payment_method, return_url, intent_id, next_action_url, decline_code, message,
+            generation, asked_at, created_at)
+        SELECT overlay(id::text PLACING 'a' FROM 20 FOR 1)::uuid, id, 'captured', 2399, 2399, 0,
+               'USD', 'pm_card_visa', '', 'pi_past_' || number, '', '', '', 1, placed_at, placed_at
+        FROM {past}
     """,
-    """
-    INSERT INTO inventory_hold (order_id, stock_item_id, quantity, state, expires_at)
-    SELECT id, (SELECT s.id FROM inventory_stockitem s JOIN catalog_variant v ON v.id = s.variant_id
-                WHERE v.sku = %(sku)s), 1, 'confirmed', placed_at + interval '15 minutes'
-    FROM {}
+    "inventory_hold": """
+        INSERT INTO inventory_hold (order_id, stock_item_id, quantity, state, expires_at)
+        SELECT id, (SELECT s.id FROM inventory_stockitem s
+                    JOIN catalog_variant v ON v.id = s.variant_id WHERE v.sku = %(sku)s),
+               1, 'confirmed', placed_at + interval '15 minutes'
+        FROM {past}
     """,
-)
-WRITTEN = "(SELECT * FROM orders_order WHERE number BETWEEN %(from)s AND %(to)s) AS written"
-SOME = """
-    SELECT id FROM orders_order WHERE number LIKE 'P%%'
-    AND number = ANY(SELECT 'P' || lpad((1 + random() * %s)::int::text, 9, '0')
-                     FROM generate_series(1, 100))
-"""
+}
+SOME = "SELECT id FROM bench_past ORDER BY random() LIMIT 100"
 PRODUCTS = """
     INSERT INTO catalog_product (slug, name, description, vendor, category_id, tags, published,
                                  featured, price_amount, currency, updated_at)
@@ -103,7 +105,8 @@ PRODUCTS = """
 """
 VARIANTS = """
     INSERT INTO catalog_variant (product_id, sku, name, options, price_amount, currency,
-                                 weight_grams, barcode, taxable, requires_shipping, active, position)
+                                 weight_grams, barcode, taxable, requires_shipping, active,
+                                 position)
     SELECT id, 'MANY-' || id, '', '{}', price_amount, 'USD', 350, '', true, true, true, 0
     FROM catalog_product WHERE slug LIKE 'bench-many-%%' AND id BETWEEN %s AND %s
     RETURNING id
@@ -111,24 +114,44 @@ VARIANTS = """
 
 
 def past_orders(there: int, wanted: int, *, say: Callable[[str], None]) -> list[str]:
-    """Write past orders up to `wanted`; a hundred of them as `id:token`."""
-    for first in range(there + 1, wanted + 1, PORTION):
-        last = min(first + PORTION - 1, wanted)
-        given = {"first": first, "last": last, "most": max(wanted, 1), "sku": HOT}
-        span = {"from": f"P{first:09}", "to": f"P{last:09}"}
-        _write(ORDERS, given)
-        for statement in MORE:
-            _write(statement.format(WRITTEN), given | span)
-        say(f"  {last:,}")
-    if wanted == 0:
+    """Write past orders from `there` up to `wanted`; a hundred of the new ones as `id:token`."""
+    if wanted <= there:
         return []
-    for table in (
-        *("orders_order", "orders_orderline", "orders_orderevent", "orders_idempotencykey"),
-        *("orders_saga", "orders_sagastep", "payments_payment", "inventory_hold"),
-    ):
-        sql(f"VACUUM (ANALYZE) {table}")  # noqa: S608  (names from above)
+    sql(NAMES.format(first=there + 1, wanted=wanted))
+    with ThreadPoolExecutor(2) as hands:
+        done = [
+            hands.submit(_fill, table, there, wanted)
+            for table in (
+                "orders_orderevent",
+                "orders_order",
+                *sorted(set(ROWS) - {"orders_orderevent", "orders_order"}),
+            )
+        ]
+        for one in done:
+            say(f"  {one.result()}")
     sql("CHECKPOINT")
-    return [f"{pk}:{order_token(UUID(str(pk)))}" for (pk,) in sql(SOME, wanted)]
+    orders = [pk for (pk,) in sql(SOME)]
+    sql("DROP TABLE bench_past")
+    return [f"{pk}:{order_token(UUID(str(pk)))}" for pk in orders]
+
+
+def _fill(table: str, there: int, wanted: int) -> str:
+    """On a connection of its own, which the calling thread has."""
+    try:
+        sql(
+            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+            " SET synchronous_commit = off; SET session_replication_role = replica"
+        )
+        for first in range(there + 1, wanted + 1, PORTION):
+            last = min(first + PORTION - 1, wanted)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    ROWS[table].format(past=PAST), {"first": first, "last": last, "sku": HOT}
+                )
+        sql(f"VACUUM (ANALYZE) {table}")
+    finally:
+        connection.close()
+    return table
 
 
 def grow_catalogue(wanted: int) -> None:
@@ -140,12 +163,10 @@ def grow_catalogue(wanted: int) -> None:
     variants = [pk for (pk,) in sql(VARIANTS, min(products), max(products))]
     put_on_shelf(min(variants), max(variants), UNITS // 1000)
     for table in ("catalog_product", "catalog_variant", "inventory_stockitem"):
-        sql(f"VACUUM (ANALYZE) {table}")  # noqa: S608  (names from above)
+        sql(f"VACUUM (ANALYZE) {table}")
 
 
 def _write(statement: str, given: dict[str, object]) -> list[tuple[object, ...]]:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(statement, given)
         return cursor.fetchall() if cursor.description else []

@@ -1,10 +1,11 @@
--- Buy-now checkouts. skus=A,B,C (one at random a line), lines=N, promo=CODE, token=JWT,
--- pause=MS between two checkouts of one connection.
+-- Buy-now checkouts. skus=A,B,C or skus=A-..N for A-0001 to A-N (one at random a line), lines=N,
+-- promo=CODE, tokens=FILE with a JWT a line (each order from one of them), rate=N checkouts begun a
+-- second, evenly, as far as connections are free; without it each connection goes on at once.
 
 package.path = "bench/lua/?.lua;" .. package.path
 local shop = require("shop")
 
-local skus, lines, promo, token, pause = {}, 1, nil, nil, 0
+local skus, lines, promo, tokens = {}, 1, nil, {}
 
 function setup(thread) shop.setup(thread) end
 
@@ -20,10 +21,12 @@ function init(args)
     end
   end
   lines = tonumber(given.lines or 1)
-  promo, token, pause = given.promo, given.token, tonumber(given.pause or 0)
+  promo = given.promo
+  if given.tokens then
+    for token in io.lines(given.tokens) do table.insert(tokens, token) end
+  end
+  if given.rate then shop.pace(tonumber(given.rate)) end
 end
-
-function delay() return pause end
 
 local function bought()
   local found, first = {}, math.random(#skus)
@@ -45,7 +48,7 @@ function request()
     ["Idempotency-Key"] = shop.key(),
     ["X-Forwarded-For"] = shop.address(),
   }
-  if token then headers["Authorization"] = "Bearer " .. token end
+  if #tokens > 0 then headers["Authorization"] = "Bearer " .. tokens[math.random(#tokens)] end
   return wrk.format("POST", "/api/v1/checkouts/", headers, body)
 end
 

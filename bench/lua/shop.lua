@@ -2,11 +2,19 @@
 --
 -- Arguments behind `--`: the scenario's own, as key=value.
 
+local ffi = require("ffi")
+
 local shop = {}
 local threads = {}
 local given = {}
 
-math.randomseed(os.time())
+ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int clock, moment *now);")
+local now, REALTIME = ffi.new("moment"), 0
+
+local function milliseconds()
+  ffi.C.clock_gettime(REALTIME, now)
+  return tonumber(now.s) * 1000 + tonumber(now.ns) / 1e6
+end
 
 function shop.arguments(args)
   for _, argument in ipairs(args) do
@@ -29,8 +37,21 @@ function shop.address()
 end
 
 function shop.setup(thread)
-  thread:set("seed", os.time() * 1000 + #threads * 7919)
+  -- Of no other run: two with the same dice would send the same idempotency keys.
+  thread:set("seed", milliseconds() * 1000 + #threads)
   table.insert(threads, thread)
+end
+
+-- So many requests a second from this thread, at even distances. wrk asks `delay` before each request
+-- of each connection; a late turn is taken at once, so that the pace holds on average. Call it from
+-- `init`: wrk looks afterwards whether there is a `delay`, and one that answers 0 would cost a
+-- millisecond each time.
+function shop.pace(rate)
+  local turn = milliseconds()
+  function _G.delay()
+    turn = turn + 1000 / rate
+    return math.max(0, math.floor(turn - milliseconds()))
+  end
 end
 
 -- Counts answers by status; a global of each thread, read by `done`.

@@ -1,0 +1,65 @@
+"""A short `make bench`: that everything in it works and the books hold, not how fast it is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from storefront import embedded
+
+# The ones that reach everything that the others are made of: pgbench, wrk evenly and at once,
+# members' tokens, workers at work, open pages.
+SAMPLE = ("raw", "accept", "finish", "live")
+
+
+@pytest.mark.journey
+def test_a_short_run_measures_all_it_was_asked_for_and_writes_its_report(
+    library_tables: str, tmp_path: Path
+) -> None:
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed (apt-get install wrk)")
+    embedded.drop_database(settings.STOREFRONT_HOME, "bench")
+    embedded.ensure_database(settings.STOREFRONT_HOME, "bench", template=library_tables)
+    database = embedded.database_url(settings.STOREFRONT_HOME, "bench")
+    report = tmp_path / "report"
+    words = ["--quick", "--only", ",".join(SAMPLE)]
+    words += ["--report", str(report), "--home", str(tmp_path / "home")]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads((report / "results.json").read_text())
+    assert found["failed"] == {}
+    rows = {one["name"]: one["rows"] for one in found["scenarios"]}
+    assert set(rows) == set(SAMPLE)
+    assert all(row["per_second"] > 0 for row in (*rows["raw"], *rows["accept"]))
+    assert "one hot SKU, signed in" in [row["goods"] for row in rows["accept"]]
+    assert all(row["confirmed_p99"] > 0 for row in rows["finish"])
+    assert rows["live"][0]["pushes"] >= rows["live"][0]["pages"]
+    assert "Orders accepted" in (report / "index.html").read_text()
+
+
+def test_an_unknown_scenario_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--only", "haste", "--home", str(tmp_path / "home")],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no such scenario: haste" in done.stderr
+    assert not (tmp_path / "home" / "postgres").exists()
