@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say=say,
             runs=1 if asked.quick else asked.runs,
             seconds=2 if asked.quick else asked.seconds,
-            warm_up=1 if asked.quick else 3,
+            warm_up=1 if asked.quick else 2,
             quick=asked.quick,
         )
         for name in wanted:
@@ -90,7 +90,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     parser.add_argument("--runs", type=int, default=3, help="of each measurement (median)")
-    parser.add_argument("--seconds", type=float, default=8, help="of each run")
+    parser.add_argument("--seconds", type=float, default=5, help="of each run")
     parser.add_argument("--quick", action="store_true", help="does it work, not how fast")
     parser.add_argument("--report", type=Path, default=PROJECT / "bench" / "report")
     parser.add_argument("--home", type=Path, default=PROJECT / ".storefront-bench")

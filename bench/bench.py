@@ -18,8 +18,8 @@ class Bench:
     shop: Shop
     say: Callable[[str], None]
     runs: int = 3
-    seconds: float = 8
-    warm_up: float = 3
+    seconds: float = 5
+    warm_up: float = 2
     quick: bool = False
 
     def load(self, script: str, *, seconds: float | None = None, **given: Any) -> Load:

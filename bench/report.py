@@ -104,7 +104,12 @@ def _with_share(one: dict[str, Any], findings: Sequence[Findings]) -> dict[str, 
     if not given or not field:
         return one
     rows = [dict(row) | {"of_raw": f"{row[field] / max(given):.0%}"} for row in one["rows"]]
-    return one | {"rows": rows, "columns": one["columns"] | {"of_raw": "of raw"}}
+    note = f"Of raw: the share of the {max(given):,} a second that PostgreSQL takes from pgbench."
+    return one | {
+        "rows": rows,
+        "columns": one["columns"] | {"of_raw": "of raw"},
+        "notes": [*one["notes"], note],
+    }
 
 
 def in_words(result: Record) -> str:

@@ -42,7 +42,7 @@ def accept(bench: Bench) -> Findings:
         plots=[
             Plot(title="orders accepted a second", kind="lines", x="connections", y="per_second",
                  unit="/s", series="goods", mark=1500),
-            Plot(title="until the answer, p99", kind="lines", x="connections", y="p99_ms", unit="ms",
+            Plot(title="p99 of the answers", kind="lines", x="connections", y="p99_ms", unit="ms",
                  series="goods", mark=150),
         ],
         share_of_raw="per_second",
