@@ -184,6 +184,8 @@ class Shop:
             # The ledger is append-only; for this transaction it is not.
             cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute("SET LOCAL lock_timeout = '5s'")
+            # As every purchase does: shelves first, then the rest.
+            cursor.execute("LOCK TABLE inventory_stockitem IN EXCLUSIVE MODE")
             cursor.execute(EMPTY)
             cursor.execute(REFILL)
             cursor.execute("UPDATE promos_promo SET used = 0")

@@ -52,6 +52,13 @@ class Load:
         }
         return found | {name: count for name, count in trouble.items() if count}
 
+    def require(self, expected: int, what: str) -> None:
+        """Raises when anything but `expected` was answered, or nothing: that is not measured."""
+        if others := self.others(expected):
+            raise AssertionError(f"{what}: answers that nobody expected: {others}")
+        if not self.per_second(expected):
+            raise AssertionError(f"{what}: not one answer")
+
     @classmethod
     def from_output(cls, output: str) -> Self:
         lines = [line for line in output.splitlines() if line.startswith("RESULT ")]

@@ -50,6 +50,7 @@ def textbook(bench: Bench) -> Findings:
             load = bench.load("checkout", connections=shoppers, skus=HOT, seconds=6)
             bench.shop.drain(look_every=0.1)
             took = time.monotonic() - began
+            load.require(202, f"this shop, {shoppers} shoppers")
             run = _Run(load, a_minute=bench.shop.finished() / took * 60, lost=0)
             bench.say(f"this shop, {shoppers} shoppers, {number + 1}/{bench.runs}: {run}")
             runs.append(run)

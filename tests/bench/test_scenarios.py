@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,8 @@ def test_a_short_run_measures_all_it_was_asked_for_and_writes_its_report(
     report = tmp_path / "report"
     words = ["--quick", "--only", ",".join(SAMPLE)]
     words += ["--report", str(report), "--home", str(tmp_path / "home")]
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", *words],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DATABASE_URL": database},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    code, said = run(words, env=os.environ | {"DATABASE_URL": database})
+    assert code == 0, said
     found: dict[str, Any] = json.loads((report / "results.json").read_text())
     assert found["failed"] == {}
     rows = {one["name"]: one["rows"] for one in found["scenarios"]}
@@ -52,14 +45,25 @@ def test_a_short_run_measures_all_it_was_asked_for_and_writes_its_report(
 
 
 def test_an_unknown_scenario_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--only", "haste", "--home", str(tmp_path / "home")],
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "no such scenario: haste" in done.stderr
+    code, said = run(["--only", "haste", "--home", str(tmp_path / "home")], env=os.environ)
+    assert code == 2
+    assert "no such scenario: haste" in said
     assert not (tmp_path / "home" / "postgres").exists()
+
+
+def run(words: list[str], *, env: Mapping[str, str]) -> tuple[int, str]:
+    """The exit code of `python -m bench`, and what it said; stopped with its shop when it hangs."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=settings.BASE_DIR,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as bench:
+        try:
+            said, _ = bench.communicate(timeout=600)
+        except BaseException:
+            bench.terminate()
+            raise
+    return bench.returncode, said

@@ -1,5 +1,8 @@
 """What wrk said, in figures."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from bench import wrk
@@ -36,6 +39,16 @@ def test_names_every_answer_that_nobody_expected_and_what_was_never_answered() -
     said = Load.from_output(SAID)
     assert said.others(202) == {"503": 97, "read": 2, "timeout": 1}
     assert load(100).others(202) == {}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "why"),
+    [({"202": 9, "503": 1}, "a sale: answers that nobody expected: {'503': 1}"),
+     ({}, "a sale: not one answer")],
+)  # fmt: skip
+def test_half_a_shop_is_not_measured(statuses: dict[str, int], why: str) -> None:
+    with pytest.raises(AssertionError, match=re.escape(why)):
+        replace(load(10), statuses=statuses).require(202, "a sale")
 
 
 def test_an_output_without_result_is_an_error_that_shows_it() -> None:
