@@ -7,10 +7,14 @@ is never an old one; it is only not rendered again. What differs from visitor to
 - the CSRF token: kept pages hold a mark in its place, each visitor gets her own
 - who is signed in, and messages that wait for her: such visitors get a page of their own
 - how much is in her cart: part of the key
+
+When a crowd finds nothing kept, one visitor's page is rendered and the others wait for it a moment:
+in the first second of a sale each of a hundred threads would render the same page.
 """
 
 import hashlib
 import re
+import time
 from collections.abc import Callable
 
 from django.contrib import messages
@@ -22,6 +26,8 @@ from django.templatetags.static import static
 from apps.shop.context_processors import shelves
 
 SECONDS = 300
+RENDERS_FOR = 2.0  # seconds that one is waited for who renders, or died of it
+LOOKS_EVERY = 0.01  # seconds
 TOKEN = re.compile(r'(name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}(")')
 MARK = "@csrf-token-of-the-visitor@"
 
@@ -37,9 +43,30 @@ def kept_page(
     ingredients = repr((made_of, frame, request.session.get("count", 0)))
     key = f"shop:page:{hashlib.sha256(ingredients.encode('utf-8', 'replace')).hexdigest()}"
     body = cache.get(key)
+    if body is None and cache.add(_rendering(key), 1, RENDERS_FOR) is False:
+        body = _rendered_elsewhere(key)
     if body is None:
-        response = render()
-        body = TOKEN.sub(rf"\g<1>{MARK}\g<2>", response.content.decode())
-        cache.set(key, body, SECONDS)
+        try:
+            response = render()
+            body = TOKEN.sub(rf"\g<1>{MARK}\g<2>", response.content.decode())
+            cache.set(key, body, SECONDS)
+        finally:
+            cache.delete(_rendering(key))
         return response
     return HttpResponse(body.replace(MARK, get_token(request)))
+
+
+def _rendered_elsewhere(key: str) -> str | None:
+    """The page that somebody else renders; None when that does not come in time."""
+    deadline = time.monotonic() + RENDERS_FOR
+    while time.monotonic() < deadline:
+        time.sleep(LOOKS_EVERY)
+        body: str | None = cache.get(key)
+        # None, too, where it failed, or Redis went away: everybody helps herself.
+        if body is not None or cache.get(_rendering(key)) is None:
+            return body
+    return None
+
+
+def _rendering(key: str) -> str:
+    return f"{key}:rendering"

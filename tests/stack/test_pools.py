@@ -1,0 +1,66 @@
+"""Who waits for whom: an order's tasks have a queue and workers that nothing else can fill."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from storefront.celery import app
+from storefront.stack.programs import Ports, programs
+
+# Whatever an order waits for on its way.
+CHECKOUT = {
+    "orders.advance_sagas",
+    "orders.expire_holds",
+    "orders.sweep",
+    "payments.apply_webhooks",
+    "payments.gateway_recovered",
+    "payments.send_refunds",
+}
+
+
+def tasks() -> set[str]:
+    """Every task of the shop's own."""
+    app.loader.import_default_modules()
+    return {name for name in app.tasks if not name.startswith("celery.")}
+
+
+def queue_of(task: str) -> str:
+    route = settings.CELERY_TASK_ROUTES.get(task, {})
+    return str(route.get("queue", settings.CELERY_TASK_DEFAULT_QUEUE))
+
+
+def worker_of(queue: str) -> list[tuple[str, ...]]:
+    """The programs that listen to `queue`."""
+    table = programs(ports=Ports(), home=Path("/nowhere"), sandbox=False)
+    return [
+        program.argv
+        for program in table
+        if "--queues" in program.argv
+        and queue in program.argv[program.argv.index("--queues") + 1].split(",")
+    ]
+
+
+@pytest.mark.django_db
+def test_orders_go_by_one_queue_and_everything_else_by_another() -> None:
+    assert tasks() >= CHECKOUT
+    assert {task for task in tasks() if queue_of(task) == "checkout"} == CHECKOUT
+    assert {queue_of(task) for task in tasks() - CHECKOUT} == {"background"}
+    assert "notifications.deliver" in tasks() - CHECKOUT
+
+
+def test_each_queue_has_a_worker_that_hears_no_other() -> None:
+    for queue in ("checkout", "background"):
+        (worker,) = worker_of(queue)
+        assert worker[worker.index("--queues") + 1] == queue
+
+
+def test_background_gives_way_to_the_checkout_and_that_to_the_web() -> None:
+    """Where the machine is short, the kernel decides by these."""
+
+    def politeness(argv: tuple[str, ...]) -> int:
+        return int(argv[argv.index("-n") + 1]) if argv[0] == "nice" else 0
+
+    (checkout,), (background,) = worker_of("checkout"), worker_of("background")
+
+    assert 0 < politeness(checkout) < politeness(background)
