@@ -262,7 +262,7 @@ def _write(
             total_amount=pending.priced.total_amount,
             currency=pending.priced.currency,
             base_url=pending.request.base_url or settings.SHOP_URL,
-            place=gauge.next_place(),
+            place=gauge.next_place(sequence),
         )
     intake_rows.write(running, answers)
     for pending in running:

@@ -29,12 +29,13 @@ from apps.orders.errors import IdempotencyInFlight, NotAccepted, OutOfStock, Ove
 from apps.orders.pending import Accepted, CheckoutRequest, Pending, Stage
 from apps.orders.queue_depth import QueueGauge
 from apps.sales import gate, waiting_room
+from storefront.connections import drop_dead_connections
 
 __all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order"]
 
 logger = logging.getLogger(__name__)
 
-IDLE = 1.0  # seconds between two looks for the end
+IDLE = 1.0  # seconds between two looks at the queue behind, and for the end
 
 
 def place_order(request: CheckoutRequest) -> Accepted:
@@ -133,7 +134,10 @@ class Intake:
                 pending.outcome = Overloaded(retry_after=5)
 
     def _run(self) -> None:
-        while batch := self._gather():
+        while (batch := self._gather()) is not None:
+            if not batch:
+                self._watch()
+                continue
             try:
                 commit(batch, self._gauge)
             except Exception as error:  # the thread must outlive whatever happens to a batch
@@ -148,13 +152,21 @@ class Intake:
         with self._changed:
             self._thread, self._draining = None, False
 
-    def _gather(self) -> list[Pending]:
-        """The next batch; blocks until there is one. Empty: drained."""
+    def _watch(self) -> None:
+        """How fast the orders before the next shopper go, while nobody comes."""
+        try:
+            drop_dead_connections()
+            self._gauge.watch()
+        except Exception as error:  # the thread must outlive this, too
+            logger.warning("the queue's pace is as it was: %s", type(error).__name__)
+
+    def _gather(self) -> list[Pending] | None:
+        """The next batch; empty when nobody comes for IDLE seconds, None when drained."""
         with self._changed:
-            while not self._queue:
-                if self._draining:
-                    return []
+            if not self._queue and not self._draining:
                 self._changed.wait(IDLE)
+            if not self._queue:
+                return None if self._draining else []
             batch: list[Pending] = []
             later: list[Pending] = []
             carts: set[UUID] = set()

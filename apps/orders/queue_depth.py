@@ -1,24 +1,38 @@
 """How long the queue behind the intake is, known cheaply: two numbers a second per process.
 
-Depth is the count of orders still on their way (a partial index). What finishes a second is what
-was accepted less what the depth grew by (the number sequence counts acceptances of all processes).
+Depth is the count of orders still on their way (a partial index). The number sequence counts the
+acceptances of all processes: what was accepted since the last look stands in an order's own number,
+and what finishes a second is what was accepted less what the depth grew by.
+
+The pace is believed only where it was a pace. While the queue is short, what is finished is what
+came; a burst after a quiet night would be told an eternity. And once it is known it is followed
+slowly: in a burst the web takes the processors from the workers, behind it they have them back, and
+most of those who are accepted in the burst are served behind it. Hence it is watched there as well.
 """
 
 import threading
 import time
-from collections import deque
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection
 
 SAMPLE_EVERY = 1.0  # seconds
 WINDOW = 15.0  # seconds; what was finished last night says nothing about this morning
+FOLLOWS_IN = 15.0  # seconds after which two thirds of a change of pace are believed
+# The same, where more is finished than was thought possible, though hardly anybody waits.
+RISES_IN = 5.0  # seconds
+GUESS_LASTS = 3.0  # seconds; the first guess counts for as much as so many that were seen
+# Who is through in less, at the pace that is seen, has hardly waited for anybody: the pace is that
+# of coming, not of finishing.
+QUEUEING = 4.0  # seconds
+FIRST_GUESS = 150.0  # orders finished a second, until it is known: what two cores have done
 QUIET_ESTIMATE = 2  # seconds an order takes when nobody is before it
 # The hard limit. A hold lives for HOLD_TIME: an order whose turn comes later than that would be
-# called off unserved, so it is better not taken. While nothing is finished at all (an outage) no
-# wait can be told, and orders are taken up to a depth that the machine can keep.
+# called off unserved, so it is better not taken. While nothing is finished at all (an outage) the
+# pace stays what it was: those are taken who could be served in time afterwards.
 LONGEST_WAIT = settings.HOLD_TIME * 2 / 3
-DEEPEST = 100_000  # orders under way
+DEEPEST = 100_000  # orders under way; more than that the machine cannot keep
 # What workers who are well carry through in seconds. Where a Redis freezes or a worker is killed,
 # the one order that was still finished in the window would make an eternity of a short queue.
 SHORT = 2_000  # orders under way
@@ -38,48 +52,84 @@ def figures() -> tuple[int, int]:
     return depth, accepted
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float
+    depth: int
+    accepted: int
+
+
 class QueueGauge:
     """Position and estimated wait for an order accepted now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._samples: deque[tuple[float, int, int]] = deque()
-        self._since_sample = 0
+        self._last: _Sample | None = None
+        self._since: _Sample | None = None  # since when nothing was seen to be finished
+        self._number = 0  # of the last order placed here
+        self._pace = FIRST_GUESS
+        self._known_for = GUESS_LASTS
 
     def refresh(self) -> None:
         """Take a sample when the last one is older than a second; uses the caller's connection."""
         now = time.monotonic()
         with self._lock:
-            if self._samples and now - self._samples[-1][0] < SAMPLE_EVERY:
+            if self._last and now - self._last.at < SAMPLE_EVERY:
                 return
-            while self._samples and now - self._samples[0][0] > WINDOW:
-                self._samples.popleft()
-            self._samples.append((now, *figures()))
-            self._since_sample = 0
+            self._last = _Sample(now, *figures())
+            self._number = max(self._number, self._last.accepted)
+            self._learn(self._last)
 
-    def next_place(self) -> tuple[int, int]:
-        """(orders before this one, seconds until it is through), for the next accepted order."""
+    def watch(self) -> None:
+        """`refresh`, as long as orders are under way; for when nobody comes."""
+        last = self._last
+        if last is not None and (last.depth or self._number > last.accepted):
+            self.refresh()
+
+    def next_place(self, number: int) -> tuple[int, int]:
+        """(orders before this one, seconds until it is through), for the order of this number.
+
+        Numbers are the sequence's, so that those whom other processes accepted count as well.
+        """
         with self._lock:
-            depth = self._samples[-1][1] if self._samples else 0
-            position = depth + self._since_sample
-            self._since_sample += 1
+            self._number = max(self._number, number)
+            position = self._position(number)
             return position, self._wait(position)
 
     def is_full(self) -> bool:
         """Whether the next order had better not be taken."""
         with self._lock:
-            depth = self._samples[-1][1] if self._samples else 0
-            position = depth + self._since_sample
+            position = self._position(self._number + 1)
             if position < SHORT:
                 return False
             return position >= DEEPEST or self._wait(position) > LONGEST_WAIT.total_seconds()
 
+    def _position(self, number: int) -> int:
+        """Those who were under way at the last look, and those who came since."""
+        if self._last is None:
+            return 0
+        return self._last.depth + max(0, number - self._last.accepted - 1)
+
     def _wait(self, position: int) -> int:
-        if len(self._samples) < 2:
-            return QUIET_ESTIMATE
-        (first_at, first_depth, first_total) = self._samples[0]
-        (last_at, last_depth, last_total) = self._samples[-1]
-        finished = (last_total - first_total) - (last_depth - first_depth)
+        return max(QUIET_ESTIMATE, round(position / self._pace))
+
+    def _learn(self, sample: _Sample) -> None:
+        since = self._since
+        if since is None or sample.at - since.at > WINDOW:
+            self._since = sample
+            return
+        finished = (sample.accepted - since.accepted) - (sample.depth - since.depth)
         if finished <= 0:
-            return QUIET_ESTIMATE
-        return max(QUIET_ESTIMATE, round(position * (last_at - first_at) / finished))
+            return  # batches end together: a second without an end is no pace of nothing
+        self._since = sample
+        seconds = sample.at - since.at
+        pace = finished / seconds
+        if min(since.depth, sample.depth) > pace * QUEUEING:
+            self._known_for = min(self._known_for + seconds, FOLLOWS_IN)
+            self._believe(pace, seconds / self._known_for)
+        elif pace > self._pace:
+            self._believe(pace, seconds / RISES_IN)
+
+    def _believe(self, pace: float, share: float) -> None:
+        # In ratios: half and twice the pace are equally far away.
+        self._pace *= (pace / self._pace) ** min(1.0, share)

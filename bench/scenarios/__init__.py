@@ -9,6 +9,7 @@ from bench.scenarios.browse import browse
 from bench.scenarios.finish import finish
 from bench.scenarios.growth import catalogue, growth
 from bench.scenarios.live import live
+from bench.scenarios.queue import queue
 from bench.scenarios.raw import raw
 from bench.scenarios.textbook import strategies, textbook
 
@@ -16,6 +17,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], Findings]] = {
     "raw": raw,
     "accept": accept,
     "finish": finish,
+    "queue": queue,
     "textbook": textbook,
     "strategies": strategies,
     "browse": browse,

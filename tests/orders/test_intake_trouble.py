@@ -446,3 +446,23 @@ def test_full_queue_takes_nobody_and_still_knows_whom_it_took(
     assert refused.value.retry_after == 30
     assert (again.order_id, again.replayed) == (first.order_id, True)
     assert everything() == before
+
+
+def test_committer_watches_the_queue_while_nobody_comes_and_outlives_what_it_sees(
+    ours: intake.Intake, mug: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "IDLE", 0.01)
+    monkeypatch.setattr(queue_depth, "SAMPLE_EVERY", 0.0)
+    Buyer(ours, a_checkout((mug, 1))).hears()
+    looked = []
+
+    def look() -> tuple[int, int]:
+        looked.append(threading.current_thread().name)
+        raise RuntimeError("whatever it may be")
+
+    monkeypatch.setattr(queue_depth, "figures", look)
+    until(lambda: len(looked) > 1, "it looks, and looks again")
+    monkeypatch.undo()
+
+    assert set(looked) == {"intake"}
+    assert isinstance(Buyer(ours, a_checkout((mug, 1))).hears(), Accepted)
