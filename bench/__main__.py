@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     say = _teller(began)
-    found, failed = [], {}
+    found, failed, took = [], {}, {}
     with Shop(home, ports, say=say) as shop:
         about = machine()
         bench = Bench(
@@ -55,12 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for name in wanted:
             say(f"— {name}")
+            started = time.monotonic()
             try:
                 found.append(SCENARIOS[name](bench))
             except (AssertionError, RuntimeError, TimeoutError) as error:
                 failed[name] = f"{type(error).__name__}: {error}"
                 say(f"{name} failed: {error}")
-            # After each scenario: hours of measuring must not be lost with the last one.
+            took[name] = round(time.monotonic() - started)
+            say(f"{name} took {took[name]} s")
+            # After each scenario: half an hour of measuring must not be lost with the last one.
             result = report.result(
                 machine=about,
                 findings=found,
@@ -70,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 minutes=(time.monotonic() - began) / 60,
                 quick=asked.quick,
                 runs=bench.runs,
+                took=took,
             )
             asked.report.mkdir(parents=True, exist_ok=True)
             (asked.report / "results.json").write_text(json.dumps(result, indent=1))
@@ -90,7 +94,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     parser.add_argument("--runs", type=int, default=3, help="of each measurement (median)")
-    parser.add_argument("--seconds", type=float, default=5, help="of each run")
+    parser.add_argument("--seconds", type=float, default=4, help="of each run")
     parser.add_argument("--quick", action="store_true", help="does it work, not how fast")
     parser.add_argument("--report", type=Path, default=PROJECT / "bench" / "report")
     parser.add_argument("--home", type=Path, default=PROJECT / ".storefront-bench")

@@ -18,7 +18,7 @@ class Bench:
     shop: Shop
     say: Callable[[str], None]
     runs: int = 3
-    seconds: float = 5
+    seconds: float = 4
     warm_up: float = 2
     quick: bool = False
 

@@ -83,6 +83,7 @@ def result(
     minutes: float,
     quick: bool,
     runs: int,
+    took: Mapping[str, float],
 ) -> dict[str, Any]:
     """All of a run, as results.json has it."""
     return {
@@ -90,6 +91,7 @@ def result(
         "minutes": round(minutes, 1),
         "quick": quick,
         "runs": runs,
+        "seconds": dict(took),
         "machine": dict(machine),
         "budgets": [asdict(budget) for budget in budgets],
         "failed": dict(failed),

@@ -8,7 +8,7 @@ local requests = {}
 function setup(thread) shop.setup(thread) end
 
 function init(args)
-  local given = shop.arguments(args)
+  local given = shop.arguments(args, "paths")
   math.randomseed(seed)
   for path in given.paths:gmatch("[^,]+") do
     table.insert(requests, wrk.format("GET", path))

@@ -10,7 +10,7 @@ local skus, lines, promo, tokens = {}, 1, nil, {}
 function setup(thread) shop.setup(thread) end
 
 function init(args)
-  local given = shop.arguments(args)
+  local given = shop.arguments(args, "skus lines promo tokens rate")
   math.randomseed(seed)
   for sku in given.skus:gmatch("[^,]+") do table.insert(skus, sku) end
   local range = given.skus:match("^(.-)%.%.%d+$")

@@ -16,9 +16,13 @@ local function milliseconds()
   return tonumber(now.s) * 1000 + tonumber(now.ns) / 1e6
 end
 
-function shop.arguments(args)
+-- As a table. One that is not among `known` would be measured as if it had not been given.
+function shop.arguments(args, known)
   for _, argument in ipairs(args) do
     local name, value = argument:match("^(%w+)=(.*)$")
+    if not (" " .. known .. " "):find(" " .. name .. " ", 1, true) then
+      error("no such argument: " .. name)
+    end
     given[name] = value
   end
   return given

@@ -8,7 +8,7 @@ local requests = {}
 function setup(thread) shop.setup(thread) end
 
 function init(args)
-  local given = shop.arguments(args)
+  local given = shop.arguments(args, "orders")
   math.randomseed(seed)
   for id, token in given.orders:gmatch("([^,:]+):([^,]+)") do
     local headers = { ["X-Order-Token"] = token }

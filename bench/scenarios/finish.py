@@ -57,7 +57,7 @@ class Run:
 
 def finish(bench: Bench) -> Findings:
     """Orders at 250 a second, then as many as the shop accepts for ten seconds."""
-    steady, burst = (8.0, 3.0) if bench.quick else (40.0, 10.0)
+    steady, burst = (8.0, 3.0) if bench.quick else (30.0, 10.0)
     runs = {
         "steady": _repeated(bench, "steady", lambda: _steadily(bench, steady)),
         "burst": _repeated(bench, "burst", lambda: _at_once(bench, burst)),

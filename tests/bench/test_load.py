@@ -116,3 +116,9 @@ def test_pages_and_orders_are_looked_at_as_given(counter: Counter) -> None:
         ("/api/v1/orders/one/status/", "secret"),
         ("/api/v1/orders/two/status/", "hidden"),
     }
+
+
+def test_an_argument_that_the_script_does_not_know_is_an_error(counter: Counter) -> None:
+    with pytest.raises(RuntimeError, match="no such argument: pause"):
+        wrk.run("checkout", counter.url, connections=1, seconds=1, skus="MUG", pause=100)
+    assert counter.asked == []

@@ -80,6 +80,7 @@ def made(**changed: Any) -> dict[str, Any]:
         "minutes": 29.96,
         "quick": False,
         "runs": 3,
+        "took": {"raw": 40, "accept": 210},
     }
     found: dict[str, Any] = json.loads(json.dumps(result(**run | changed)))
     return found
