@@ -9,6 +9,7 @@ be hit: phone numbers, ids, and bar codes as SKUs, a tenth of which pass the che
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 # Twelve digits and one more, with at most two separators between any two of them.
@@ -41,7 +42,16 @@ PHONE_FIELDS = frozenset({"phone", "mobile", "tel", "telephone", "fax"})
 
 def plain(name: str) -> str:
     """A field's name without case and separators: `Card-Number` is `cardnumber`."""
+    return _remembered(name) if len(name) <= SHORT_NAME else _plain(name)
+
+
+def _plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+# Clients have the same dozen names in every body; long ones are nobody's, and not worth memory.
+SHORT_NAME = 32
+_remembered = lru_cache(maxsize=1024)(_plain)
 
 
 def names_card_data(fields: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ would cost as much as the answer does.
 
 import io
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ import orjson
 from apps.api import refusals
 from apps.api.bodies import LINES_MAX, QUANTITY_MAX
 from apps.api.parsers import BODY_MAX, read_object
+from apps.inventory.allocation import Shortage
 from apps.orders.errors import OutOfStock
 from apps.sales import gate, on_sale
 from storefront import problems
@@ -65,8 +67,11 @@ def _too_late(environ: Environ) -> bytes | None:
     except Problem:
         return None
     short = gate.look(key, lines) if lines else None
-    if short is None:
-        return None
+    return None if short is None else _refusal(short)
+
+
+@lru_cache(maxsize=1024)  # of one SKU that is sold out there is one answer
+def _refusal(short: Shortage) -> bytes:
     problem = refusals.as_problem(OutOfStock(short.lines))
     assert isinstance(problem, Problem)
     return orjson.dumps(
