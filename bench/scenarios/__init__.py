@@ -11,6 +11,7 @@ from bench.scenarios.growth import catalogue, growth
 from bench.scenarios.live import live
 from bench.scenarios.queue import queue
 from bench.scenarios.raw import raw
+from bench.scenarios.starve import starve
 from bench.scenarios.textbook import strategies, textbook
 
 SCENARIOS: Mapping[str, Callable[[Bench], Findings]] = {
@@ -18,6 +19,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], Findings]] = {
     "accept": accept,
     "finish": finish,
     "queue": queue,
+    "starve": starve,
     "textbook": textbook,
     "strategies": strategies,
     "browse": browse,

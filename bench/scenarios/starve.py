@@ -1,0 +1,133 @@
+"""Whether mail that waits keeps orders waiting: 50,000 messages due in the background, and none."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from statistics import median
+
+import redis
+from django.conf import settings
+
+from apps.notifications.outbox import DELIVER
+from bench.bench import Bench
+from bench.findings import Findings, Plot
+from bench.scenarios.finish import TOOK
+from bench.shop import HOT, sql
+from storefront.celery import app
+
+WAITING = 50_000
+QUEUE = "background"
+FILL = """
+    INSERT INTO notifications_notification
+        (order_id, kind, about, "to", subject, body, state, attempts, last_error, resolution,
+         resolved_by)
+    SELECT gen_random_uuid(), 'order_confirmed', '', 'buyer' || n || '@example.com',
+           'Your order is confirmed', repeat('A line of the message. ', 20), 'due', 0, '', '', ''
+    FROM generate_series(1, %s) AS n
+"""
+LEFT = "SELECT count(*) FROM notifications_notification WHERE state = 'due'"
+
+
+def starve(bench: Bench) -> Findings:
+    """The same shoppers twice; the second time the background has a day's work before it."""
+    rows = []
+    bench.shop.reset()
+    bench.load("checkout", connections=25, seconds=bench.warm_up, skus=HOT, pause=240)
+    bench.shop.drain()
+    for messages in (0, WAITING):
+        runs = []
+        for number in range(bench.runs):
+            runs.append(_run(bench, messages))
+            bench.say(
+                f"starve, {messages:,} waiting, {number + 1}/{bench.runs}:"
+                f" {runs[-1]['finished']:,.0f}/s, confirmed p99 {runs[-1]['confirmed_p99']:.1f} s"
+            )
+        rows.append(
+            {"waiting": f"{messages:,}"}
+            | {name: round(median(run[name] for run in runs), 2) for name in runs[0]}
+        )
+    bench.shop.reset()
+    without, beside = rows
+    return Findings(
+        name="starve",
+        title="Beside mail that waits",
+        about=(
+            "The same shoppers, with nothing in the background queue and with so many messages due"
+            " and so many bells in it. Checkout and background have queues and workers of their"
+            " own, and the background's are politer; what they share is the machine."
+        ),
+        columns={
+            "waiting": "messages waiting",
+            "left": "left after the run",
+            "accepted": "accepted /s",
+            "confirmed_p50": "confirmed p50 s",
+            "confirmed_p99": "p99 s",
+            "finished": "finished /s after a burst",
+        },
+        rows=rows,
+        plots=[
+            Plot(title="orders finished a second", kind="bars", x="waiting", y="finished",
+                 unit="/s"),
+            Plot(title="time to confirmed, p99", kind="bars", x="waiting", y="confirmed_p99",
+                 unit="s"),
+        ],
+        notes=[
+            f"Beside {beside['waiting']} messages orders were finished at"
+            f" {beside['finished'] / max(without['finished'], 0.01):.2f} of the pace without."
+        ],
+    )  # fmt: skip
+
+
+def _run(bench: Bench, messages: int) -> dict[str, float]:
+    """Orders as they come on a good day, then all at once."""
+    shop = bench.shop
+    steady, burst = (6.0, 2.0) if bench.quick else (20.0, 5.0)
+    shop.reset()
+    with _waiting(messages):
+        load = bench.load("checkout", connections=25, seconds=steady, skus=HOT, pause=240)
+        shop.drain()
+        p50, p99, _ = sql(TOOK, 3600)[0]  # all there are, since the books were empty
+        bench.load("checkout", connections=64, seconds=burst, skus=HOT)
+        at_first, drained_from = shop.finished(), time.monotonic()
+        shop.drain()
+        finished = (shop.finished() - at_first) / max(time.monotonic() - drained_from, 0.01)
+        left = sql(LEFT)[0][0]
+    if messages and not left:
+        raise AssertionError("the messages were all sent before the orders: nothing was shown")
+    shop.audit("--safety", "--no-gateway")
+    return {
+        "left": left,
+        "accepted": load.per_second(202),
+        "confirmed_p50": float(p50 or 0),
+        "confirmed_p99": float(p99 or 0),
+        "finished": finished,
+    }
+
+
+@contextlib.contextmanager
+def _waiting(messages: int) -> Iterator[None]:
+    """So many messages due in the outbox, and as many bells for them in the queue of the broker."""
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        if messages:
+            sql(FILL, messages)
+            _ring(broker, messages)
+        try:
+            yield
+        finally:
+            if messages:
+                broker.delete(QUEUE)
+
+
+def _ring(broker: "redis.Redis", bells: int) -> None:
+    """Past the shop's own ringer, which adds no bell while one is unheard."""
+    for _ in range(100):
+        app.send_task(DELIVER, queue=QUEUE, expires=settings.BELLS_EXPIRE_S)
+        bell = broker.lindex(QUEUE, 0)  # unless a worker was quicker
+        if bell is not None:
+            break
+    else:
+        raise AssertionError("no bell stays in the queue")
+    with broker.pipeline(transaction=False) as pipe:
+        for start in range(0, bells, 1000):
+            pipe.lpush(QUEUE, *[bell] * min(1000, bells - start))
+        pipe.execute()
