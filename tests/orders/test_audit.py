@@ -639,6 +639,7 @@ def test_command_speaks_json(sold: Shop) -> None:
         "holds": False,
         "violations": 1,
         "examples": ["promo TEN: 3 counted, 1 live"],
+        "left_be": [],
     }
 
 
