@@ -101,6 +101,7 @@ class Sale:
     way: str = "do"
     step: str = "authorize_payment"
     in_review: bool = False
+    backing_off: bool = False
     # What has happened to it.
     called_off: bool = False  # the shop accepted a cancellation, or staff decided to undo
     turned: bool = False
@@ -187,6 +188,7 @@ class Sale:
         said = f"{direction} {step}: {outcome} ({detail})"
         assert (direction, step) == (self.way, self.step), f"{said} by {self}"
         assert not self.in_review, f"{said} while a person decides about {self}"
+        self.backing_off = outcome == "retry"
         if outcome == "review":
             self.in_review = True
         elif direction == "undo":
