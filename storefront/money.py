@@ -4,6 +4,7 @@ The rule is half up (away from zero at exactly half), as merchants and tax offic
 """
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from moneyed import Currency, Money, get_currency
 from moneyed.l10n import format_money
@@ -59,6 +60,7 @@ def decimal_string(minor: int, currency: str) -> str:
     return f"{sign}{abs(minor) // units}.{abs(minor) % units:0{digits}d}"
 
 
+@lru_cache(maxsize=4096)
 def for_people(minor: int, currency: str) -> str:
     """`"$19.99"`: as a shopper reads it."""
     return format_money(from_minor(minor, currency), locale="en_US")

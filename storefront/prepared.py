@@ -15,6 +15,7 @@ from django.db import connection
 
 def fetch(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
     """The rows of a statement."""
+    _note(sql)
     with _cursor() as cursor, connection.wrap_database_errors:
         cursor.execute(sql, parameters, prepare=True)
         return cursor.fetchall()
@@ -22,6 +23,7 @@ def fetch(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[
 
 def run(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
     """Run a statement; how many rows it touched."""
+    _note(sql)
     with _cursor() as cursor, connection.wrap_database_errors:
         cursor.execute(sql, parameters, prepare=True)
         return cursor.rowcount
@@ -30,3 +32,9 @@ def run(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
 def _cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
     connection.ensure_connection()
     return psycopg.Cursor(connection.connection)
+
+
+def _note(sql: str) -> None:
+    # Whoever counts queries (a test, a toolbar) counts these, too.
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": sql, "time": "unknown"})

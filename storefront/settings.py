@@ -178,7 +178,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "storefront.backoffice.limits.OfficeLimitsMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "storefront.no_pages.PageMessagesMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "storefront.overload.OverloadMiddleware",
 ]

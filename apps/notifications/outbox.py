@@ -8,7 +8,7 @@ log of decisions (apps/desk) keeps all of them.
 
 from collections.abc import Sequence
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -16,7 +16,7 @@ from apps.desk import log
 from apps.notifications.errors import NotDead
 from apps.notifications.messages import Message, compose
 from apps.notifications.models import Notification
-from storefront import bells
+from storefront import bells, prepared
 
 __all__ = ["KIND", "Message", "compose", "dead_letters", "dismiss", "put", "replay"]
 
@@ -42,9 +42,7 @@ def put(messages: Sequence[Message]) -> int:
         return 0
     # Sorted: two workers with overlapping batches wait for each other in one direction only.
     rows = sorted((m.order_id, m.kind, m.about, m.to, m.subject, m.body) for m in messages)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
-        written = cursor.rowcount
+    written = prepared.run(_INSERT, [list(column) for column in zip(*rows, strict=True)])
     if written:
         transaction.on_commit(lambda: bells.ring(DELIVER))
     return written

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.orders.models import Order
-from storefront import bells
+from storefront import bells, prepared
 
 S = Order.Status
 
@@ -86,19 +86,17 @@ def make(moves: Iterable[Move], *, actor: str = "") -> set[tuple[UUID, str]]:
     for to, wishes in by_status.items():
         # Ascending id: two workers moving overlapping sets queue up instead of deadlocking.
         wishes.sort(key=lambda move: move.order_id)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                MOVE,
-                {
-                    "ids": [move.order_id for move in wishes],
-                    "messages": [move.message or MESSAGES[to] for move in wishes],
-                    "actions": [_json(move.next_action) for move in wishes],
-                    "to": str(to),
-                    "from": [str(status) for status in MOVES[to]],
-                    "actors": [move.actor or actor for move in wishes],
-                },
-            )
-            rows = cursor.fetchall()
+        rows = prepared.fetch(
+            MOVE,
+            {
+                "ids": [move.order_id for move in wishes],
+                "messages": [move.message or MESSAGES[to] for move in wishes],
+                "actions": [_json(move.next_action) for move in wishes],
+                "to": str(to),
+                "from": [str(status) for status in MOVES[to]],
+                "actors": [move.actor or actor for move in wishes],
+            },
+        )
         made |= {(row[0], str(to)) for row in rows}
         announce(
             [

@@ -24,7 +24,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.orders import endings, moves
 from apps.orders.checkout import (
@@ -44,7 +44,7 @@ from apps.orders.moves import Move
 from apps.orders.outcomes import Done, Outcome, Refused, Retry, Wait
 from apps.payments import charging
 from apps.payments.charging import Answer, Question
-from storefront import failpoints
+from storefront import failpoints, prepared
 
 logger = logging.getLogger(__name__)
 
@@ -203,19 +203,17 @@ def advance(*, limit: int = BATCH) -> int:
 
 def claim(*, limit: int = BATCH, suspects: bool = False) -> list[Work]:
     """Claim due sagas: those who are trusted, or suspects."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "suspect": SUSPECT_AFTER,
-                "suspects": suspects,
-                "limit": limit,
-                "lease": LEASE,
-                "patience": PATIENCE,
-            },
-        )
-        names = [column.name for column in cursor.description]
-        works = [Work(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    rows = prepared.fetch(
+        CLAIM,
+        {
+            "suspect": SUSPECT_AFTER,
+            "suspects": suspects,
+            "limit": limit,
+            "lease": LEASE,
+            "patience": PATIENCE,
+        },
+    )
+    works = [Work(*row) for row in rows]  # CLAIM returns a Work's fields in their order
     if works:
         failpoints.reach("saga", "claim", "after_commit")
     return works
@@ -264,8 +262,7 @@ def _by_step(works: list[Work]) -> dict[tuple[str, str], list[Work]]:
 
 
 def _renew(works: list[Work]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(RENEW, [LEASE, LEASE, ids(works), [work.epoch for work in works]])
+    prepared.run(RENEW, [LEASE, LEASE, ids(works), [work.epoch for work in works]])
 
 
 def _questions(step: Step, state: str, group: list[Work]) -> list[Question]:
@@ -345,17 +342,16 @@ def _write(step: Step, state: str, group: list[Work], answers: list[Answer]) -> 
 
 def _still_ours(group: list[Work]) -> list[Work]:
     """Those of `group` whose epoch is still ours, locked; with the cancellation wish as of now."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            STILL_OURS,
-            [
-                ids(group),
-                [work.epoch for work in group],
-                [work.step for work in group],
-                [str(work.state) for work in group],
-            ],
-        )
-        found = {order_id: (wish, reason) for order_id, wish, reason in cursor.fetchall()}
+    rows = prepared.fetch(
+        STILL_OURS,
+        [
+            ids(group),
+            [work.epoch for work in group],
+            [work.step for work in group],
+            [str(work.state) for work in group],
+        ],
+    )
+    found = {order_id: (wish, reason) for order_id, wish, reason in rows}
     return [
         replace(
             work,
@@ -481,43 +477,42 @@ def _advance(turns: list[Turn]) -> None:
     """Move the sagas, write the log, and move the orders where a saga turned or ended."""
     if not turns:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            ADVANCE,
-            {
-                "ids": [turn.work.order_id for turn in turns],
-                "epochs": [turn.epoch for turn in turns],
-                "states": [str(turn.state) for turn in turns],
-                "steps": [turn.step for turn in turns],
-                "attempts": [1 if turn.goes_on else turn.attempts for turn in turns],
-                # A list of -1 and 0.0 would not go into float8[], nor the batch into the database.
-                "waits": [float(turn.wait) for turn in turns],
-                "at_deadline": [turn.at_deadline for turn in turns],
-                "extend": [turn.extend for turn in turns],
-                "goes_on": [turn.goes_on for turn in turns],
-                "waiting_for": [turn.waiting_for for turn in turns],
-                "errors": [turn.error for turn in turns],
-                "cancel_reasons": [turn.cancel_reason for turn in turns],
-                "reviews": [turn.review for turn in turns],
-                "reviewed_from": [turn.work.state if turn.review else "" for turn in turns],
-                "lease": LEASE,
-                "hold": settings.HOLD_TIME,
-                "cap": settings.HOLD_TIME_CAP,
-            },
-        )
-        logged = [turn for turn in turns if turn.logged]
-        cursor.execute(
-            LOG,
-            [
-                [turn.work.order_id for turn in logged],
-                [turn.work.step for turn in logged],
-                [direction(turn.work.state) for turn in logged],
-                [turn.outcome for turn in logged],
-                [turn.work.attempts for turn in logged],
-                [turn.epoch for turn in logged],
-                [turn.detail[:255] for turn in logged],
-            ],
-        )
+    prepared.run(
+        ADVANCE,
+        {
+            "ids": [turn.work.order_id for turn in turns],
+            "epochs": [turn.epoch for turn in turns],
+            "states": [str(turn.state) for turn in turns],
+            "steps": [turn.step for turn in turns],
+            "attempts": [1 if turn.goes_on else turn.attempts for turn in turns],
+            # A list of -1 and 0.0 would not go into float8[], nor the batch into the database.
+            "waits": [float(turn.wait) for turn in turns],
+            "at_deadline": [turn.at_deadline for turn in turns],
+            "extend": [turn.extend for turn in turns],
+            "goes_on": [turn.goes_on for turn in turns],
+            "waiting_for": [turn.waiting_for for turn in turns],
+            "errors": [turn.error for turn in turns],
+            "cancel_reasons": [turn.cancel_reason for turn in turns],
+            "reviews": [turn.review for turn in turns],
+            "reviewed_from": [turn.work.state if turn.review else "" for turn in turns],
+            "lease": LEASE,
+            "hold": settings.HOLD_TIME,
+            "cap": settings.HOLD_TIME_CAP,
+        },
+    )
+    logged = [turn for turn in turns if turn.logged]
+    prepared.run(
+        LOG,
+        [
+            [turn.work.order_id for turn in logged],
+            [turn.work.step for turn in logged],
+            [direction(turn.work.state) for turn in logged],
+            [turn.outcome for turn in logged],
+            [turn.work.attempts for turn in logged],
+            [turn.epoch for turn in logged],
+            [turn.detail[:255] for turn in logged],
+        ],
+    )
     moves.make(_payment_failures(turns))
     undone = {t.work.order_id: t.cancel_reason for t in turns if t.state == Saga.State.UNDONE}
     if undone:

@@ -46,12 +46,18 @@ from apps.payments.gateway import (
 )
 from apps.payments.ledger import Contradiction, Learnt, learnt_from, settle
 from apps.payments.models import GatewayCall, Payment, Refund
+from storefront import prepared
 
 logger = logging.getLogger(__name__)
 
 S = Payment.Status
 CONCURRENT_CALLS = 128  # per process; a batch of the saga asks in one wave
 KEY_HAS_OTHER_WORDS = "idempotency_error"
+LOG_CALLS = """
+    INSERT INTO payments_gatewaycall (id, payment_id, purpose, key, outcome, detail, duration_ms)
+    SELECT gen_random_uuid(), * FROM unnest(
+        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[])
+"""
 
 
 class GatewayKeySpent(GatewayOutcomeUnknown):
@@ -209,19 +215,25 @@ def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID
     ]
     settled = settle(facts, also=ours)
     _exchange_spent_keys(barren, settled.payments)
-    GatewayCall.objects.bulk_create(
-        GatewayCall(
-            payment_id=answer.payment_id,
-            purpose=answer.purpose,
-            key=answer.key,
-            outcome=_in_a_word(answer),
-            detail=(_trouble(answer) or _facts_in_words(answer))[:255],
-            duration_ms=answer.duration_ms,
+    _log_calls([answer for answer in answers if not answer.turned_away])
+    return {payment.order_id: payment for payment in settled.payments.values()}
+
+
+def _log_calls(answers: list[Answer]) -> None:
+    if not answers:
+        return
+    rows = (
+        (
+            answer.payment_id,
+            answer.purpose,
+            answer.key,
+            _in_a_word(answer),
+            (_trouble(answer) or _facts_in_words(answer))[:255],
+            answer.duration_ms,
         )
         for answer in answers
-        if not answer.turned_away
     )
-    return {payment.order_id: payment for payment in settled.payments.values()}
+    prepared.run(LOG_CALLS, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _asked_long_ago(answer: Answer) -> bool:

@@ -21,7 +21,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError, connection, transaction
+from django.db import DataError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -31,7 +31,7 @@ from apps.payments.gateway import GatewayRefund, Intent, get_gateway
 from apps.payments.ledger import Contradiction, Learnt, learnt_from, settle
 from apps.payments.models import Payment, Refund, WebhookInbox
 from apps.payments.signals import payments_settled
-from storefront import bells, failpoints
+from storefront import bells, failpoints, prepared
 
 logger = logging.getLogger(__name__)
 
@@ -107,18 +107,15 @@ def store(event: Mapping[str, Any], *, body: bytes, quarantine: str = "") -> boo
     state = State.QUARANTINED if quarantine else State.RECEIVED
     failpoints.reach("inbox", "store", "before_commit")
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                STORE,
-                [event["id"][:120], event["type"][:80], body.decode(), state.value, quarantine],
-            )
-            new = cursor.rowcount == 1
+        new = prepared.run(
+            STORE, [event["id"][:120], event["type"][:80], body.decode(), state.value, quarantine]
+        )
     except (DataError, UnicodeError) as error:  # also a lone surrogate in the id
         raise Garbled(str(error)) from error
     failpoints.reach("inbox", "store", "after_commit")
     if new and not quarantine:
         bells.ring("payments.apply_webhooks")
-    return new
+    return bool(new)
 
 
 def apply_due(*, limit: int = BATCH) -> int:
@@ -133,12 +130,12 @@ def apply_due(*, limit: int = BATCH) -> int:
 
 
 def _claim(limit: int, *, suspects: bool) -> list[Event]:
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [ALONE_AFTER, suspects, limit, LEASE])
-        return [
-            Event(event_id, kind, _parsed(payload), attempts)
-            for event_id, kind, payload, attempts in cursor.fetchall()
-        ]
+    return [
+        Event(event_id, kind, _parsed(payload), attempts)
+        for event_id, kind, payload, attempts in prepared.fetch(
+            CLAIM, [ALONE_AFTER, suspects, limit, LEASE]
+        )
+    ]
 
 
 def _apply_claimed(events: list[Event]) -> None:
@@ -253,16 +250,15 @@ def _payments_of(intents: Iterable[Intent]) -> dict[str, Payment]:
 def _mark(verdicts: Mapping[str, Verdict]) -> None:
     if not verdicts:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            MARK,
-            [
-                list(verdicts),
-                [str(verdict.state) for verdict in verdicts.values()],
-                [verdict.error for verdict in verdicts.values()],
-                [verdict.state in OPEN for verdict in verdicts.values()],
-            ],
-        )
+    prepared.run(
+        MARK,
+        [
+            list(verdicts),
+            [str(verdict.state) for verdict in verdicts.values()],
+            [verdict.error for verdict in verdicts.values()],
+            [verdict.state in OPEN for verdict in verdicts.values()],
+        ],
+    )
 
 
 def _uuid(value: str | None) -> UUID | None:

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import connection
-
 from apps.payments.gateway import Intent, IntentStatus
 from apps.payments.models import Payment
+from storefront import prepared
 
 logger = logging.getLogger(__name__)
 
@@ -141,21 +140,20 @@ def _learn(payment: Payment, fact: Learnt) -> bool:
 def _write(payments: list[Payment]) -> None:
     if not payments:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE payments_payment p SET status = n.status, intent_id = n.intent,"
-            " captured_amount = n.captured, next_action_url = n.url, decline_code = n.decline,"
-            " message = n.message, updated_at = now()"
-            " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
-            " %s::text[], %s::text[])"
-            " AS n(id, status, intent, captured, url, decline, message) WHERE p.id = n.id",
-            [
-                [p.pk for p in payments],
-                [str(p.status) for p in payments],
-                [p.intent_id for p in payments],
-                [p.captured_amount for p in payments],
-                [p.next_action_url for p in payments],
-                [p.decline_code for p in payments],
-                [p.message for p in payments],
-            ],
-        )
+    prepared.run(
+        "UPDATE payments_payment p SET status = n.status, intent_id = n.intent,"
+        " captured_amount = n.captured, next_action_url = n.url, decline_code = n.decline,"
+        " message = n.message, updated_at = now()"
+        " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
+        " %s::text[], %s::text[])"
+        " AS n(id, status, intent, captured, url, decline, message) WHERE p.id = n.id",
+        [
+            [p.pk for p in payments],
+            [str(p.status) for p in payments],
+            [p.intent_id for p in payments],
+            [p.captured_amount for p in payments],
+            [p.next_action_url for p in payments],
+            [p.decline_code for p in payments],
+            [p.message for p in payments],
+        ],
+    )

@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from apps.shipping import carriers, rates
 from apps.shipping.errors import ShipmentNotFound, WrongShipmentState
 from apps.shipping.models import Shipment
+from storefront import prepared
 
 # An order whose method was deleted since is paid for all the same.
 _SERVICE_OF_A_DELETED_METHOD = rates.Service(carrier="local", min_days=2, max_days=5)
@@ -86,8 +87,7 @@ def create_labels(requests: Sequence[ParcelRequest]) -> dict[UUID, Shipment]:
             )
     # Ordered, so that two workers with overlapping batches wait for each other in one direction.
     rows.sort()
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
+    prepared.run(_INSERT, [list(column) for column in zip(*rows, strict=True)])
     return of_orders(row[0] for row in rows)
 
 

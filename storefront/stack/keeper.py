@@ -127,6 +127,8 @@ class Keeper:
                 start_new_session=True,
             )
             assert child.stdout is not None
+            if self.program.nice:
+                _stand_back(child.pid, self.program.nice)
             reader = threading.Thread(target=self._pass_on, args=(child.stdout, log), daemon=True)
             reader.start()
             self._child = child
@@ -148,6 +150,19 @@ class Keeper:
             for line in output:
                 log.write(line)
                 self._hear(self.program.name, line.decode(errors="replace").rstrip())
+
+
+def _stand_back(pid: int, nice: int) -> None:
+    """Let a process, and all that it will start, give way to others.
+
+    Where Linux groups processes by session (`sched_autogroup_enabled`, the rule on most systems)
+    a nice value counts only inside the session: the session itself has to stand back, or a
+    backlog of mail would get as much of the processor as the shoppers.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(OSError):  # a kernel that does not group
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def _how_it_ended(status: int) -> str:

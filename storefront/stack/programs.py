@@ -38,7 +38,8 @@ class Program:
 
     `leaves` is its turn when all are stopped: who feeds others leaves first, who is needed by
     others last. `patience` is how long it may finish its work before it is killed; being killed
-    is safe for every one of them, only slower for the shopper.
+    is safe for every one of them, only slower for the shopper. `nice` is how far it stands back
+    for others (0 to 19).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Program:
     port_name: str = ""
     port: int | None = None
     patience: timedelta = timedelta(seconds=20)
+    nice: int = 0
 
 
 def granian(interface: str, application: str, port: int, *options: str) -> tuple[str, ...]:
@@ -105,15 +107,17 @@ def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
             name="worker",
             # Twice the cores: at any time half of them wait for the gateway. And behind the web in
             # a burst: a shopper waits for the acceptance, nobody for the second that follows.
-            argv=("nice", "-n", "5", *celery_worker("checkout", processes=4)),
+            argv=celery_worker("checkout", processes=4),
             leaves=2,
+            nice=5,
         ),
         Program(
             name="worker-background",
             # Polite: mirroring a backlog of events may take all the time that is left over, and
             # none that a checkout wants.
-            argv=("nice", "-n", "10", *celery_worker("background", processes=1)),
+            argv=celery_worker("background", processes=1),
             leaves=2,
+            nice=10,
         ),
         Program(name="beat", argv=celery("beat", "--schedule", schedule), leaves=1),
     ]

@@ -38,12 +38,12 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def keep(tmp_path: Path, said: list[str]) -> Iterator[Callable[[str], Keeper]]:
+def keep(tmp_path: Path, said: list[str]) -> Iterator[Callable[..., Keeper]]:
     kept: list[Keeper] = []
 
-    def start(code: str) -> Keeper:
+    def start(code: str, nice: int = 0) -> Keeper:
         keeper = Keeper(
-            Program(name="kettle", argv=(sys.executable, "-c", code), leaves=1),
+            Program(name="kettle", argv=(sys.executable, "-c", code), leaves=1, nice=nice),
             environment=os.environ,
             folder=tmp_path,
             log=tmp_path / "kettle.log",
@@ -133,3 +133,12 @@ def test_all_that_it_says_is_in_its_log(keep, said: list[str]) -> None:
     keeper = keep("print('steam', flush=True)\n" + FOREVER)
     until(lambda: "here" in said)
     assert keeper.log.read_text() == "steam\nhere\n"
+
+
+def test_who_is_to_give_way_gives_way_with_its_whole_session(keep, said: list[str]) -> None:
+    keeper = keep(FOREVER, nice=7)
+    until(lambda: said == ["here"])
+    assert os.getpriority(os.PRIO_PROCESS, keeper.pid) == 7
+    grouping = Path(f"/proc/{keeper.pid}/autogroup")
+    if grouping.exists():  # "/autogroup-123 nice 7"
+        assert grouping.read_text().split()[1:] == ["nice", "7"]
