@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from storefront.celery import app
-from storefront.stack.programs import Ports, programs
+from storefront.stack.programs import Ports, Program, programs
 
 # Whatever an order waits for on its way.
 CHECKOUT = {
@@ -30,11 +30,11 @@ def queue_of(task: str) -> str:
     return str(route.get("queue", settings.CELERY_TASK_DEFAULT_QUEUE))
 
 
-def worker_of(queue: str) -> list[tuple[str, ...]]:
+def worker_of(queue: str) -> list[Program]:
     """The programs that listen to `queue`."""
     table = programs(ports=Ports(), home=Path("/nowhere"), sandbox=False)
     return [
-        program.argv
+        program
         for program in table
         if "--queues" in program.argv
         and queue in program.argv[program.argv.index("--queues") + 1].split(",")
@@ -52,15 +52,11 @@ def test_orders_go_by_one_queue_and_everything_else_by_another() -> None:
 def test_each_queue_has_a_worker_that_hears_no_other() -> None:
     for queue in ("checkout", "background"):
         (worker,) = worker_of(queue)
-        assert worker[worker.index("--queues") + 1] == queue
+        assert worker.argv[worker.argv.index("--queues") + 1] == queue
 
 
 def test_background_gives_way_to_the_checkout_and_that_to_the_web() -> None:
     """Where the machine is short, the kernel decides by these."""
-
-    def politeness(argv: tuple[str, ...]) -> int:
-        return int(argv[argv.index("-n") + 1]) if argv[0] == "nice" else 0
-
     (checkout,), (background,) = worker_of("checkout"), worker_of("background")
 
-    assert 0 < politeness(checkout) < politeness(background)
+    assert 0 < checkout.nice < background.nice
