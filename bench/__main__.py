@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     django.setup()
 
     # They need Django's settings, which need the environment above.
-    from bench import report
+    from bench import report, wrk
     from bench.bench import Bench
     from bench.budgets import budgets
     from bench.scenarios import SCENARIOS
@@ -36,6 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"no such scenario: {', '.join(sorted(unknown))}", file=sys.stderr)
         print(f"there are: {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    try:
+        wrk.version()
+    except wrk.NoWrk as error:
+        print(error, file=sys.stderr)
         return 2
     # Both leave through `with`, which stops the shop.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -58,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             started = time.monotonic()
             try:
                 found.append(SCENARIOS[name](bench))
-            except (AssertionError, RuntimeError, TimeoutError) as error:
+            except Exception as error:
+                traceback.print_exc()
                 failed[name] = f"{type(error).__name__}: {error}"
                 say(f"{name} failed: {error}")
             took[name] = round(time.monotonic() - started)

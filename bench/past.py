@@ -16,6 +16,7 @@ from apps.orders.tokens import order_token
 from bench.shop import HOT, UNITS, put_on_shelf, sql
 
 PORTION = 250_000
+MOST = 5_000_000  # by so many the first are two years old, and each is younger than the one before
 
 # Who they are: UUIDv7 of the last two years, time in the first 48 bits as in the shop's own ids.
 NAMES = """
@@ -24,7 +25,7 @@ NAMES = """
     SELECT n, placed_at, 'P' || lpad(n::text, 9, '0') AS number,
            (lpad(to_hex((extract(epoch FROM placed_at) * 1000)::bigint), 12, '0') || '7'
             || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id
-    FROM (SELECT n, now() - make_interval(secs => 63072000.0 * (1 - n / {wanted}::float8))
+    FROM (SELECT n, now() - make_interval(secs => 63072000.0 * (1 - n / {most}::float8))
                  AS placed_at
           FROM generate_series({first}, {wanted}) AS n) past;
     CREATE INDEX ON bench_past (n);
@@ -117,7 +118,7 @@ def past_orders(there: int, wanted: int, *, say: Callable[[str], None]) -> list[
     """Write past orders from `there` up to `wanted`; a hundred of the new ones as `id:token`."""
     if wanted <= there:
         return []
-    sql(NAMES.format(first=there + 1, wanted=wanted))
+    sql(NAMES.format(first=there + 1, wanted=wanted, most=MOST))
     with ThreadPoolExecutor(2) as hands:
         done = [
             hands.submit(_fill, table, there, wanted)

@@ -32,7 +32,8 @@ from apps.payments.gateway import get_gateway
 from apps.promos.codes import normalise
 from apps.promos.models import Promo
 from apps.sales.models import FlashSale
-from bench.place import DATABASE
+from bench import wrk
+from bench.place import DATABASE, environment
 from storefront import embedded
 from storefront.stack import Ports, Stack, StackError
 
@@ -345,5 +346,8 @@ def machine() -> dict[str, str]:
         "python": sys.version.split()[0],
         "postgresql": f"{postgres}, fsync {sql('SHOW fsync')[0][0]},"
         f" synchronous_commit {sql('SHOW synchronous_commit')[0][0]}",
-        "load before": Path("/proc/loadavg").read_text().split()[0],
+        "gateway": f"sandbox, {environment()['SANDBOX_LATENCY_MS']} ms a call",
+        "settings": "production's: rate limits on, behind one proxy, no debug pages",
+        "load generator": f"wrk {wrk.version()}, on the same machine",
+        "load before": f"{Path('/proc/loadavg').read_text().split()[0]} (one minute's average)",
     }

@@ -5,6 +5,7 @@ are therefore those of `connections` shoppers who all press at once, again and a
 """
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -81,16 +82,27 @@ class Running:
         return Load.from_output(output)
 
 
+def version() -> str:
+    """Of the wrk that would be run; raises NoWrk."""
+    said = subprocess.run([_program(), "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
+    return found[0] if found else "of unknown version"
+
+
+def _program() -> str:
+    found = shutil.which("wrk")
+    if found is None:
+        raise NoWrk("wrk is not installed: apt-get install wrk")
+    return found
+
+
 def start(
     script: str, url: str, *, connections: int, seconds: float, threads: int = 1, **given: Any
 ) -> Running:
     """Let wrk run `script` (a file of lua/) against `url`; `given` are the script's arguments."""
-    program = shutil.which("wrk")
-    if program is None:
-        raise NoWrk("wrk is not installed: apt-get install wrk")
     process = subprocess.Popen(
         [
-            *(program, "--latency", "--timeout", "20s", "--threads", str(threads)),
+            *(_program(), "--latency", "--timeout", "20s", "--threads", str(threads)),
             *("--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"),
             *("--script", str(LUA / f"{script}.lua"), url, "--"),
             *(f"{name}={value}" for name, value in given.items()),
