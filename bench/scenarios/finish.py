@@ -57,13 +57,13 @@ class Run:
 
 def finish(bench: Bench) -> Findings:
     """Orders at 250 a second, then as many as the shop accepts for ten seconds."""
-    steady, burst = (8.0, 3.0) if bench.quick else (30.0, 10.0)
+    rate, steady, burst = (60, 5.0, 1.0) if bench.quick else (RATE, 30.0, 10.0)
     runs = {
-        "steady": _repeated(bench, "steady", lambda: _steadily(bench, steady)),
+        "steady": _repeated(bench, "steady", lambda: _steadily(bench, rate, steady)),
         "burst": _repeated(bench, "burst", lambda: _at_once(bench, burst)),
     }
     words = {
-        "steady": f"{RATE} a second for {steady:.0f} s",
+        "steady": f"{rate} a second for {steady:.0f} s",
         "burst": f"as many as are accepted for {burst:.0f} s",
     }
     return Findings(
@@ -143,9 +143,9 @@ def _repeated(bench: Bench, name: str, once: Callable[[], Run]) -> Run:
     return min(runs, key=lambda run: abs(run.finished - wanted))
 
 
-def _steadily(bench: Bench, seconds: float) -> Run:
+def _steadily(bench: Bench, rate: int, seconds: float) -> Run:
     # So many connections that the pace holds although each waits for its answer.
-    running = bench.start_checkouts(connections=100, seconds=seconds, skus=HOT, rate=RATE)
+    running = bench.start_checkouts(connections=100, seconds=seconds, skus=HOT, rate=rate)
     watch = _Watch(seconds)
     settled = [moment for moment in watch.course if moment.second >= min(SETTLING, seconds / 2)]
     first, last = settled[0], settled[-1]

@@ -23,7 +23,7 @@ ENDINGS = ("CONFIRMED", "CANCELLED")
 
 def live(bench: Bench) -> Findings:
     """Every order has its page open; then the workers are let loose."""
-    pages = 100 if bench.quick else 2_000
+    pages = 50 if bench.quick else 2_000
     runs = []
     for number in range(bench.runs):
         runs.append(_once(bench.shop, pages))
