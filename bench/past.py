@@ -89,6 +89,12 @@ ROWS = {
         FROM {past}
     """,
 }
+RESERVED = """
+    UPDATE inventory_stockitem s SET reserved = coalesce(
+        (SELECT sum(h.quantity) FROM inventory_hold h
+         WHERE h.stock_item_id = s.id AND h.state = 'active'), 0)
+    WHERE reserved > 0
+"""
 SOME = "SELECT id FROM bench_past ORDER BY random() LIMIT 100"
 PRODUCTS = """
     INSERT INTO catalog_product (slug, name, description, vendor, category_id, tags, published,
@@ -168,7 +174,7 @@ def forget_orders_since(moment: float) -> None:
         for table in ROWS:
             key = "id" if table == "orders_order" else "order_id"
             cursor.execute(f"DELETE FROM {table} WHERE {key} >= %(first)s", first)  # noqa: S608
-        cursor.execute("UPDATE inventory_stockitem SET reserved = 0")
+        cursor.execute(RESERVED)
     sql("VACUUM (ANALYZE) inventory_stockitem")
 
 

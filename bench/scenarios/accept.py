@@ -29,6 +29,7 @@ def accept(bench: Bench) -> Findings:
         ):
             load = bench.checkouts(connections=many, name=goods, **given)
             rows.append({"goods": goods, "connections": many} | latencies(load, 202))
+        bench.shop.reset()
     return Findings(
         name="accept",
         title="Orders accepted",

@@ -55,6 +55,7 @@ def growth(bench: Bench) -> Findings:
             audited = time.monotonic()
             shop.audit(at_rest=False)
             bench.say(f"audited in {time.monotonic() - audited:.0f} s")
+            forget_orders_since(written)
     shop.reset()
     return Findings(
         name="growth",

@@ -8,15 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
-from uuid import uuid4
 
 import psutil
-import requests
 import websockets
 
 from bench.bench import Bench, median_by
 from bench.findings import Findings, Plot
-from bench.shop import BACKGROUND, HOT, Shop
+from bench.shop import BACKGROUND, Shop
 
 ENDINGS = ("CONFIRMED", "CANCELLED")
 
@@ -67,7 +65,7 @@ def _once(shop: Shop, pages: int) -> dict[str, Any]:
     shop.reset()
     with shop.without(*BACKGROUND):
         with ThreadPoolExecutor(8) as crowd:
-            orders = list(crowd.map(lambda _: _place(shop.url), range(pages)))
+            orders = list(crowd.map(lambda _: shop.place_order(), range(pages)))
         before = _memory(shop.stack.pid("live"))
         watching = _Watching(orders)
         watching.open()
@@ -134,33 +132,6 @@ class _Watching:
             if move["status"] in ENDINGS:
                 break
         await page.close()
-
-
-def _place(url: str) -> dict[str, Any]:
-    body = {
-        "lines": [{"sku": HOT, "quantity": 1}],
-        "email": "page@example.com",
-        "shipping_address": {
-            "name": "Alice Archer",
-            "line1": "12 Pine Street",
-            "city": "Portland",
-            "region": "OR",
-            "postal_code": "97201",
-            "country": "US",
-        },
-        "shipping_method": "standard",
-        "payment_method": "pm_card_visa",
-    }
-    key = uuid4()
-    headers = {
-        "Idempotency-Key": key.hex,
-        "X-Forwarded-For": f"10.1.{key.bytes[0]}.{key.bytes[1]}",
-    }
-    answer = requests.post(f"{url}/api/v1/checkouts/", json=body, headers=headers, timeout=30)
-    if answer.status_code != 202:
-        raise AssertionError(f"not accepted: {answer.status_code} {answer.text[:200]}")
-    accepted: dict[str, Any] = answer.json()
-    return accepted
 
 
 def _memory(pid: int) -> int:
