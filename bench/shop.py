@@ -8,6 +8,7 @@ with Shop(home, ports) as shop:
 
 import contextlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -130,6 +131,15 @@ class Shop:
             for name in wanted:
                 self.stack.start_process(name)
             self.stack.wait_ready()
+
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """One process held still for a while; afterwards it goes on at once, warm as it was."""
+        self.stack.kill(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.stack.kill(name, signal.SIGCONT)
 
     @contextlib.contextmanager
     def with_environment(self, name: str, **changes: str) -> Iterator[None]:

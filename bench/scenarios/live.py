@@ -14,13 +14,13 @@ import websockets
 
 from bench.bench import Bench, median_by
 from bench.findings import Findings, Plot
-from bench.shop import BACKGROUND, Shop
+from bench.shop import Shop
 
 ENDINGS = ("CONFIRMED", "CANCELLED")
 
 
 def live(bench: Bench) -> Findings:
-    """Every order has its page open; then the workers are let loose."""
+    """Every order has its page open before a worker, held still meanwhile, may go on with it."""
     pages = 50 if bench.quick else 2_000
     runs = []
     for number in range(bench.runs):
@@ -63,14 +63,13 @@ def live(bench: Bench) -> Findings:
 
 def _once(shop: Shop, pages: int) -> dict[str, Any]:
     shop.reset()
-    with shop.without(*BACKGROUND):
+    with shop.frozen("worker"):
         with ThreadPoolExecutor(8) as crowd:
             orders = list(crowd.map(lambda _: shop.place_order(), range(pages)))
         before = _memory(shop.stack.pid("live"))
         watching = _Watching(orders)
         watching.open()
         each = (_memory(shop.stack.pid("live")) - before) / pages
-    # The context has started the workers again.
     late = watching.results()
     shop.drain()
     p = quantiles(late, n=100)
@@ -94,11 +93,13 @@ class _Watching:
         self._late: list[float] = []
 
     def open(self) -> None:
+        """Connect all of them, and read from now on: what lies unread would seem late."""
         self._thread.submit(self._loop.run_until_complete, self._connect()).result(300)
+        self._read = self._thread.submit(self._loop.run_until_complete, self._watch())
 
     def results(self) -> list[float]:
         """Milliseconds each push was late, once every order has come to its end."""
-        self._thread.submit(self._loop.run_until_complete, self._watch()).result(1200)
+        self._read.result(1200)
         self._thread.shutdown()
         self._loop.close()
         return self._late
