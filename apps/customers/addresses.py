@@ -193,6 +193,8 @@ def _clean_text(field: _Field, value: object) -> str:
 
 def _has_forbidden(value: str) -> bool:
     """Control characters (NUL would break the database), half characters, direction overrides."""
+    if value.isascii() and value.isprintable():
+        return False  # the usual case, without looking at each character
     return any(
         character in _DIRECTION
         or (
