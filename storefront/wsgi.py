@@ -10,9 +10,10 @@ shop = get_wsgi_application()
 
 from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
 
+from apps.api.express import Express  # noqa: E402
 from apps.api.turnstile import Turnstile  # noqa: E402
 
-application = Turnstile(shop)
+application = Turnstile(Express(shop))
 
 # Import the views now: otherwise the first requests of every thread do, all at once, while
 # shoppers wait.

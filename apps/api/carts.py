@@ -22,7 +22,7 @@ class CartEndpoint(Endpoint):
     """Finds the cart of the address for whoever may have it."""
 
     def cart(self, request: Request, cart_id: UUID) -> CartView:
-        token = token_in(request, CART_TOKEN)
+        token = token_in(request.META, CART_TOKEN)
         self.guess(token)
         cart = carts.find(cart_id, token=token, user=request.user)
         if request.method != "GET":

@@ -6,6 +6,7 @@ contract's answer in refusals.py.
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -34,26 +35,41 @@ class Checkouts(Endpoint):
 
     @extend_schema(**documents.PLACE_ORDER)
     def post(self, request: Request) -> Response:
-        key = idempotency_key(request)
+        key = idempotency_key(request.META)
         body = read_checkout(sent(request))
         cart = self._cart(request, body["cart"]) if body["cart"] else None
-        accepted = intake.place_order(checkout_request(request, key, body, cart))
-        headers = {"Location": accepted.answer["links"]["self"]}
-        if accepted.replayed:
-            headers["Idempotent-Replayed"] = "true"
-        return Response(accepted.answer, status=202, headers=headers)
+        user = request.user
+        accepted = intake.place_order(
+            checkout_request(
+                request.META,
+                key,
+                body,
+                base_url=f"{request.scheme}://{request.get_host()}",
+                user_id=user.pk if user is not None and user.is_authenticated else None,
+                cart=cart,
+            )
+        )
+        return Response(accepted.answer, status=202, headers=headers_of(accepted))
 
     def _cart(self, request: Request, cart_id: UUID) -> carts.CartView:
-        token = token_in(request, CART_TOKEN)
+        token = token_in(request.META, CART_TOKEN)
         self.guess(token)
         cart = carts.find(cart_id, token=token, user=request.user)
         rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
         return cart
 
 
-def idempotency_key(request: Request) -> str:
+def headers_of(accepted: intake.Accepted) -> dict[str, str]:
+    """What a 202 says beside its body."""
+    headers = {"Location": accepted.answer["links"]["self"]}
+    if accepted.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return headers
+
+
+def idempotency_key(meta: Mapping[str, Any]) -> str:
     """The client's key; raises Problem 400 when there is none to speak of."""
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
+    key: str = meta.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key.strip():
         raise Problem(
             400,
@@ -96,11 +112,15 @@ def _merged(lines: list[dict[str, Any]], errors: Errors) -> tuple[tuple[str, int
 
 
 def checkout_request(
-    request: Request, key: str, body: dict[str, Any], cart: carts.CartView | None
+    meta: Mapping[str, Any],
+    key: str,
+    body: dict[str, Any],
+    *,
+    base_url: str,
+    user_id: int | None = None,
+    cart: carts.CartView | None = None,
 ) -> CheckoutRequest:
     """What the intake is asked, with whoever asks and the fingerprint of what was sent."""
-    user = request.user
-    user_id = user.pk if user is not None and user.is_authenticated else None
     scope = "guest" if user_id is None else f"user:{user_id}"
     promo_code = body["promo_code"]
     if cart is not None:
@@ -123,8 +143,8 @@ def checkout_request(
         promo_codes=promo_codes,
         billing_address=body["billing_address"],
         expected_total=body["expected_total"],
-        base_url=f"{request.scheme}://{request.get_host()}",
-        tickets=tuple((token_in(request, WAITING_TICKET) or "").replace(" ", "").split(",")),
+        base_url=base_url,
+        tickets=tuple((token_in(meta, WAITING_TICKET) or "").replace(" ", "").split(",")),
     )
 
 

@@ -110,8 +110,8 @@ def sent(request: Request) -> dict[str, Any]:
     return dict(data)
 
 
-def token_in(request: Request, header: str) -> str | None:
+def token_in(meta: Mapping[str, Any], header: str) -> str | None:
     """The token that a guest sent in `header`; None when there is none worth comparing."""
-    token = request.META.get(header, "")
+    token: str = meta.get(header, "")
     # compare_digest takes ASCII only, and no token of ours is long.
     return token if token.isascii() and 0 < len(token) <= 200 else None

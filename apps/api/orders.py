@@ -28,7 +28,7 @@ class OrderEndpoint(Endpoint):
     """Finds the order of the address for whoever may see it."""
 
     def order(self, request: Request, order_id: UUID) -> Order:
-        token = token_in(request, ORDER_TOKEN)
+        token = token_in(request.META, ORDER_TOKEN)
         self.guess(token)
         return access.find_order(order_id, user=request.user, token=token)
 

@@ -9,7 +9,6 @@ Nobody who is turned away here is counted by the rate limits: she has written no
 would cost as much as the answer does.
 """
 
-import io
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -18,14 +17,13 @@ import orjson
 
 from apps.api import refusals
 from apps.api.bodies import LINES_MAX, QUANTITY_MAX
-from apps.api.parsers import BODY_MAX, read_object
+from apps.api.express import is_checkout, read_body
 from apps.inventory.allocation import Shortage
 from apps.orders.errors import OutOfStock
 from apps.sales import gate, on_sale
 from storefront import problems
 from storefront.problems import Problem
 
-CHECKOUTS = "/api/v1/checkouts/"
 HEADERS = [
     ("Content-Type", "application/problem+json"),
     ("Cache-Control", "no-store"),
@@ -46,7 +44,7 @@ class Turnstile:
         self._shop = shop
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == CHECKOUTS and environ["REQUEST_METHOD"] == "POST":
+        if is_checkout(environ) and on_sale.by_sku():
             refused = _too_late(environ)
             if refused is not None:
                 start_response("409 Conflict", [*HEADERS, ("Content-Length", str(len(refused)))])
@@ -57,15 +55,8 @@ class Turnstile:
 def _too_late(environ: Environ) -> bytes | None:
     """The answer to a checkout of sold-out goods; None for everything else."""
     key = environ.get("HTTP_IDEMPOTENCY_KEY", "").strip()
-    length = environ.get("CONTENT_LENGTH") or ""
-    if not key or not length.isdigit() or int(length) > BODY_MAX or not on_sale.by_sku():
-        return None
-    body = environ["wsgi.input"].read(int(length))
-    environ["wsgi.input"] = io.BytesIO(body)
-    try:
-        lines = _lines(read_object(body))
-    except Problem:
-        return None
+    body = read_body(environ) if key else None
+    lines = _lines(body) if body is not None else None
     short = gate.look(key, lines) if lines else None
     return None if short is None else _refusal(short)
 

@@ -25,7 +25,7 @@ class WaitingRoom(Endpoint):
 
     @extend_schema(**documents.LOOK_AT_PLACE)
     def get(self, request: Request, slug: str) -> Response:
-        ticket = token_in(request, WAITING_TICKET)
+        ticket = token_in(request.META, WAITING_TICKET)
         sale = waiting_room.room(slug)
         if ticket is None or not waiting_room.is_ticket_of(sale, ticket):
             raise waiting_room.NoSuchRoom("no ticket of this room")

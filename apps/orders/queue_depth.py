@@ -27,6 +27,7 @@ GUESS_LASTS = 3.0  # seconds; the first guess counts for as much as so many that
 # of coming, not of finishing.
 QUEUEING = 4.0  # seconds
 FIRST_GUESS = 150.0  # orders finished a second, until it is known: what two cores have done
+UNSEEN_FOR = 0.25  # seconds at most between an order's number and its commit
 QUIET_ESTIMATE = 2  # seconds an order takes when nobody is before it
 # The hard limit. A hold lives for HOLD_TIME: an order whose turn comes later than that would be
 # called off unserved, so it is better not taken. While nothing is finished at all (an outage) the
@@ -118,11 +119,15 @@ class QueueGauge:
         if since is None or sample.at - since.at > WINDOW:
             self._since = sample
             return
-        finished = (sample.accepted - since.accepted) - (sample.depth - since.depth)
-        if finished <= 0:
-            return  # batches end together: a second without an end is no pace of nothing
-        self._since = sample
+        accepted = sample.accepted - since.accepted
+        finished = accepted - (sample.depth - since.depth)
         seconds = sample.at - since.at
+        # Batches end together: a second without an end is no pace of nothing. And a number is drawn
+        # before its order can be seen: what other processes have under way is no end, or a crowd
+        # at a shop whose workers stand still would find a pace of almost nothing.
+        if finished <= accepted / seconds * UNSEEN_FOR:
+            return
+        self._since = sample
         pace = finished / seconds
         if min(since.depth, sample.depth) > pace * QUEUEING:
             self._known_for = min(self._known_for + seconds, FOLLOWS_IN)

@@ -334,3 +334,22 @@ def test_guess_counts_for_as_long_as_is_written_down(gauge, clock):
 
     believed = FIRST_GUESS ** (queue_depth.GUESS_LASTS / 10) * 50 ** (7 / 10)
     assert next_place(gauge, clock)[1] == round(depth / believed)
+
+
+def test_numbers_whose_orders_are_still_under_way_are_no_pace(gauge, clock):
+    """Workers stand still, a thousand come a second, and each look finds some numbers unseen."""
+    clock.pass_seconds(60)
+    gauge.refresh()
+    accepted = depth = 0
+    for unseen in (0, 40, 5, 60, 10, 90, 1, 80) * 2:
+        accepted += 1_000
+        seen = accepted - unseen
+        clock.pass_seconds(1, accepted=1_000, depth=seen)
+        depth = seen
+        gauge.refresh()
+
+    position, wait = next_place(gauge, clock)
+
+    assert position == depth
+    assert wait == round(position / FIRST_GUESS)
+    assert not gauge.is_full()
