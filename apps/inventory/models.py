@@ -68,7 +68,10 @@ class Hold(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     order_id = models.UUIDField()
-    stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="holds")
+    # Only active holds are asked for by shelf; their index stands below.
+    stock_item = models.ForeignKey(
+        StockItem, on_delete=models.PROTECT, related_name="holds", db_index=False
+    )
     quantity = models.IntegerField()
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField(db_default=Now())
@@ -106,7 +109,10 @@ class StockMovement(models.Model):
         RESTOCKED = "restocked"  # a confirmed sale undone
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="movements")
+    # An index of its own stands below.
+    stock_item = models.ForeignKey(
+        StockItem, on_delete=models.PROTECT, related_name="movements", db_index=False
+    )
     kind = models.CharField(max_length=12, choices=Kind)
     quantity = models.IntegerField(help_text="change of on_hand, signed")
     reason = models.CharField(max_length=255, blank=True)

@@ -14,7 +14,7 @@ class Notification(models.Model):
         DEAD = "dead"
 
     order_id = models.UUIDField()
-    kind = models.SlugField(max_length=40)
+    kind = models.SlugField(max_length=40, db_index=False)
     about = models.CharField(
         max_length=40,
         blank=True,

@@ -34,6 +34,7 @@ class Order(models.Model):
         null=True,
         blank=True,
         related_name="orders",
+        db_index=False,  # the index below begins with it
     )
     email = models.EmailField()
     cart_id = models.UUIDField(null=True, blank=True)
@@ -88,7 +89,8 @@ class OrderLine(models.Model):
     """One SKU of an order, at the price it was bought for."""
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    # By order and SKU they are found under the constraint below.
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     sku = models.CharField(max_length=120)
     name = models.CharField(max_length=511)
     quantity = models.PositiveIntegerField()
@@ -114,7 +116,10 @@ class OrderEvent(models.Model):
     """One move of an order, as shoppers and staff read it. Append-only."""
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    # By order and seq they are found under the constraint below.
+    order = models.ForeignKey(
+        Order, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
     seq = models.PositiveIntegerField()
     status = models.CharField(max_length=20, choices=Order.Status)
     message = models.CharField(max_length=255)

@@ -139,7 +139,10 @@ class GatewayCall(models.Model):
     """One question to the gateway and what came of it: the evidence when money is in doubt."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    payment = models.ForeignKey(Payment, on_delete=models.CASCADE, related_name="calls")
+    # An index of its own stands below.
+    payment = models.ForeignKey(
+        Payment, on_delete=models.CASCADE, related_name="calls", db_index=False
+    )
     purpose = models.CharField(max_length=80)
     key = models.CharField(max_length=120, blank=True)
     outcome = models.CharField(max_length=40)
