@@ -12,8 +12,9 @@ from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
 
 from apps.api.express import Express  # noqa: E402
 from apps.api.turnstile import Turnstile  # noqa: E402
+from apps.payments.quick_door import QuickDoor  # noqa: E402
 
-application = Turnstile(Express(shop))
+application = QuickDoor(Turnstile(Express(shop)))
 
 # Import the views now: otherwise the first requests of every thread do, all at once, while
 # shoppers wait.

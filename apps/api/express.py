@@ -10,30 +10,23 @@ answered by the one who knows it.
 Both ways give the same answer to the letter, headers included (tests/api/test_express.py).
 """
 
-import io
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from http.client import responses
 from typing import Any
 
 import orjson
-from django.conf import settings
-from django.core.exceptions import DisallowedHost
-from django.core.handlers.wsgi import WSGIRequest
 
 from apps.api import checkouts, refusals
 from apps.api.parsers import BODY_MAX, read_object
 from apps.orders import intake
-from storefront import csp, problems, rate_limits
+from storefront import in_front, problems, rate_limits
+from storefront.in_front import Application, Environ, StartResponse
 from storefront.problems import Problem
 
 CHECKOUTS = "/api/v1/checkouts/"
 # A body that was read on the way here, so that it is taken apart once.
 READ = "storefront.checkout"
-
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+OF_THE_VIEW = (("Allow", "POST, OPTIONS"), ("Cache-Control", "no-store"), ("Vary", "Cookie"))
 
 
 class Express:
@@ -53,22 +46,14 @@ class Express:
 
 
 def is_checkout(environ: Environ) -> bool:
-    """Whether this is a checkout whose body can be read here; `read_body` does."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    return (
-        environ["PATH_INFO"] == CHECKOUTS
-        and environ["REQUEST_METHOD"] == "POST"
-        and length.isascii()
-        and length.isdigit()
-        and int(length[:18]) <= BODY_MAX
-    )
+    """Whether this is a checkout; `read_body` reads it."""
+    return environ["PATH_INFO"] == CHECKOUTS and environ["REQUEST_METHOD"] == "POST"
 
 
 def read_body(environ: Environ) -> dict[str, Any] | None:
     """The JSON object of the body, which stays there to be read again; None when it is none."""
     if READ not in environ:
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        environ["wsgi.input"] = io.BytesIO(body)
+        body = in_front.short_body(environ, BODY_MAX) or b""
         try:
             environ[READ] = read_object(body)
         except Problem:
@@ -89,33 +74,7 @@ def _origin_of_guest(environ: Environ) -> str | None:
         or environ.get("SCRIPT_NAME")
     ):
         return None
-    secure_header = settings.SECURE_PROXY_SSL_HEADER
-    return _origin(
-        environ["wsgi.url_scheme"],
-        environ.get(secure_header[0], "") if secure_header else "",
-        environ.get("HTTP_HOST", ""),
-        environ.get("SERVER_NAME", ""),
-        environ.get("SERVER_PORT", ""),
-    )
-
-
-@lru_cache(maxsize=256)
-def _origin(scheme: str, forwarded: str, host: str, name: str, port: str) -> str | None:
-    """As Django sees it; None where Django would refuse the host or lead over to https."""
-    meta = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(), "wsgi.url_scheme": scheme}
-    meta |= {"SERVER_NAME": name, "SERVER_PORT": port}
-    if host:
-        meta["HTTP_HOST"] = host
-    if settings.SECURE_PROXY_SSL_HEADER and forwarded:
-        meta[settings.SECURE_PROXY_SSL_HEADER[0]] = forwarded
-    request = WSGIRequest(meta)
-    try:
-        seen = request.get_host()
-    except DisallowedHost:
-        return None
-    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-        return None
-    return f"{request.scheme}://{seen}"
+    return in_front.origin(environ)
 
 
 def _read(environ: Environ) -> tuple[str, dict[str, Any]] | None:
@@ -152,25 +111,5 @@ def _written(
 ) -> tuple[int, list[tuple[str, str]], bytes]:
     body = orjson.dumps(document)
     headers = [("Content-Type", f"application/{kind}"), ("Content-Length", str(len(body)))]
-    return status, [*headers, *own.items(), *_common_headers(origin.startswith("https"))], body
-
-
-@lru_cache(maxsize=2)
-def _common_headers(secure: bool) -> list[tuple[str, str]]:
-    """What the middlewares add to every answer of the API."""
-    hsts = f"max-age={settings.SECURE_HSTS_SECONDS}"
-    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
-        hsts += "; includeSubDomains"
-    if settings.SECURE_HSTS_PRELOAD:
-        hsts += "; preload"
-    return [
-        ("Allow", "POST, OPTIONS"),
-        ("Cache-Control", "no-store"),
-        ("Vary", "Cookie"),
-        ("Content-Security-Policy", csp.NOTHING),
-        ("X-Frame-Options", settings.X_FRAME_OPTIONS),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", settings.SECURE_REFERRER_POLICY),
-        ("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY),
-        *([("Strict-Transport-Security", hsts)] if secure and settings.SECURE_HSTS_SECONDS else []),
-    ]
+    policies = in_front.policies(origin.startswith("https"))
+    return status, [*headers, *own.items(), *OF_THE_VIEW, *policies], body

@@ -9,7 +9,7 @@ Nobody who is turned away here is counted by the rate limits: she has written no
 would cost as much as the answer does.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from apps.inventory.allocation import Shortage
 from apps.orders.errors import OutOfStock
 from apps.sales import gate, on_sale
 from storefront import problems
+from storefront.in_front import Application, Environ, StartResponse
 from storefront.problems import Problem
 
 HEADERS = [
@@ -31,9 +32,6 @@ HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
 ]
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 Lines = list[tuple[str, int]]
 
 

@@ -16,6 +16,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections import deque
 from uuid import UUID
 
@@ -36,6 +37,10 @@ __all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order"]
 logger = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds between two looks at the queue behind, and for the end
+# Seconds at least from one commit's beginning to the next one's. Who comes alone never feels it. A
+# commit of two orders costs hardly less than one of twenty: without the pause, a shop that is half
+# busy spends on small commits what its workers need.
+GATHER_FOR = 0.02
 
 
 def place_order(request: CheckoutRequest) -> Accepted:
@@ -138,6 +143,7 @@ class Intake:
             if not batch:
                 self._watch()
                 continue
+            began = time.monotonic()
             try:
                 commit(batch, self._gauge)
             except Exception as error:  # the thread must outlive whatever happens to a batch
@@ -148,6 +154,7 @@ class Intake:
             with self._changed:
                 # Also of those who no longer wait: their key is free again from here on.
                 self._in_flight.difference_update(pending.key for pending in batch)
+            time.sleep(max(0.0, began + GATHER_FOR - time.monotonic()))
         connection.close()
         with self._changed:
             self._thread, self._draining = None, False

@@ -37,26 +37,44 @@ def receive_webhook(request: HttpRequest, uuid: UUID) -> HttpResponse:
     header = request.headers.get("Stripe-Signature")
     if not header:
         return HttpResponseBadRequest("unsigned")
+    try:
+        keep(uuid, body=request.body, signature=header)
+    except NoSuchEndpoint:
+        return HttpResponseNotFound("no such endpoint")
+    except NotAnEvent:
+        return HttpResponseBadRequest("not a signed event")
+    return HttpResponse(status=200)
+
+
+class NoSuchEndpoint(Exception):
+    """Nobody is told about anything at this address."""
+
+
+class NotAnEvent(Exception):
+    """Forged, stale or garbled; nothing of it was kept."""
+
+
+def keep(uuid: UUID, *, body: bytes, signature: str) -> None:
+    """Verify a webhook and write it down. Raises NoSuchEndpoint, NotAnEvent."""
     endpoint = _endpoint(uuid)
     if endpoint is None:
-        return HttpResponseNotFound("no such endpoint")
+        raise NoSuchEndpoint
     secret, tolerance, livemode = endpoint
     try:
-        verify(request.body, header, secret=secret, tolerance=tolerance)
-        event = json.loads(request.body)
+        verify(body, signature, secret=secret, tolerance=tolerance)
+        event = json.loads(body)
         event_id, event_type = event["id"], event["type"]
         if not (isinstance(event_id, str) and isinstance(event_type, str) and "\0" not in event_id):
             raise ValueError("not an event")
     except (BadSignature, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("webhook refused: %s", type(error).__name__)
-        return HttpResponseBadRequest("not a signed event")
+        raise NotAnEvent from error
     # Signed, but of the other mode: kept for a person, applied by nobody.
     other_mode = "" if event.get("livemode", False) == livemode else "event of the other mode"
     try:
-        inbox.store(event, body=request.body, quarantine=other_mode)
-    except inbox.Garbled:
-        return HttpResponseBadRequest("not a signed event")
-    return HttpResponse(status=200)
+        inbox.store(event, body=body, quarantine=other_mode)
+    except inbox.Garbled as error:
+        raise NotAnEvent from error
 
 
 def _endpoint(uuid: UUID) -> tuple[str, int, bool] | None:

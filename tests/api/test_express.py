@@ -13,7 +13,7 @@ from apps.customers.models import User
 from apps.orders import intake
 from apps.orders.errors import Overloaded
 from apps.orders.models import Order
-from storefront import rate_limits
+from storefront import in_front, rate_limits
 from storefront.wsgi import application, shop
 from tests.factories import ADDRESS, a_mug
 from tests.orders.checkouts import open_shop
@@ -265,11 +265,8 @@ def test_mistake_is_counted_once(
 def test_over_https_it_says_so(
     behind: Counted, body: dict[str, Any], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from apps.api import express
-
     settings.SECURE_HSTS_SECONDS = 60
-    express._common_headers.cache_clear()
-    monkeypatch.setattr(express, "_common_headers", express._common_headers.__wrapped__)
+    monkeypatch.setattr(in_front, "policies", in_front.policies.__wrapped__)
 
     made = answer(Express(behind), request(body, **{"wsgi.url_scheme": "https"}))
 
@@ -280,12 +277,10 @@ def test_over_https_it_says_so(
 def test_without_https_django_leads_over_to_it(
     behind: Counted, body: dict[str, Any], settings: Any
 ) -> None:
-    from apps.api import express
-
     settings.SECURE_SSL_REDIRECT = True
-    express._origin.cache_clear()
+    in_front._origin.cache_clear()
     answer(Express(behind), request(body))
-    express._origin.cache_clear()
+    in_front._origin.cache_clear()
 
     assert behind.times == 1
 
