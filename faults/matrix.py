@@ -146,8 +146,15 @@ def crash_elsewhere(scene: Scene) -> None:
 
 
 def crash_in_reconciler(scene: Scene) -> None:
-    """Nobody tells us what the banks say, so the reconciler finds it out."""
-    scene.shop.gateway(rule("webhook_drop", "three_d_secure.decide"))
+    """Nobody tells us what the banks say, so the reconciler finds it out.
+
+    Nor that a bank wants to be asked: that word wakes the saga, which looks for itself, and on a
+    slow machine it comes after the shopper has been to her bank.
+    """
+    scene.shop.gateway(
+        rule("webhook_drop", "three_d_secure.decide"),
+        rule("webhook_drop", "payment_intents.create"),
+    )
     _die_at(scene, *points("reconcile."), every=3.0)
 
 
