@@ -122,6 +122,12 @@ def load(codes: Iterable[str]) -> dict[str, Promo]:
         )
         .prefetch_related("products", "categories")
     )
+    for promo in found:
+        # Once for a batch, not once for each of its checkouts.
+        promo.scope = (  # type: ignore[attr-defined]
+            frozenset(product.pk for product in promo.products.all()),
+            tuple(category.path for category in promo.categories.all()),
+        )
     return {promo.normal_code: promo for promo in found}
 
 
@@ -155,8 +161,7 @@ def _check_stacking(promos: list[Promo]) -> None:
 
 
 def _lines_in_scope(promo: Promo, lines: Sequence[PricedLine]) -> tuple[int, ...]:
-    products = {product.pk for product in promo.products.all()}
-    paths = tuple(category.path for category in promo.categories.all())
+    products, paths = promo.scope  # type: ignore[attr-defined]
     scope = tuple(range(len(lines)))
     if products or paths:
         scope = tuple(

@@ -19,6 +19,12 @@ from django.db.models import Count, F
 from apps.promos.errors import PromoExhausted
 from apps.promos.models import Promo, Redemption
 from apps.promos.pricing import AppliedPromo
+from storefront import prepared
+
+INSERT = """
+    INSERT INTO promos_redemption (promo_id, order_id, customer_key, discount_amount, live)
+    SELECT *, true FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::bigint[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +73,15 @@ def decide(requests: Sequence[RedeemRequest]) -> list[PromoExhausted | None]:
 def record(requests: Iterable[RedeemRequest]) -> None:
     """Count and write the redemptions of accepted orders, under the locks of `decide`."""
     rows = [
-        Redemption(
-            promo_id=applied.promo_id,
-            order_id=request.order_id,
-            customer_key=request.customer_key,
-            discount_amount=applied.discount_amount,
-        )
+        (applied.promo_id, request.order_id, request.customer_key, applied.discount_amount)
         for request in requests
         for applied in request.promos
     ]
-    for promo_id, uses in sorted(Counter(row.promo_id for row in rows).items()):
+    if not rows:
+        return
+    for promo_id, uses in sorted(Counter(promo_id for promo_id, *_ in rows).items()):
         Promo.objects.filter(pk=promo_id).update(used=F("used") + uses)
-    Redemption.objects.bulk_create(rows)
+    prepared.run(INSERT, [list(column) for column in zip(*rows, strict=True)])
 
 
 def give_back(order_ids: Iterable[UUID]) -> None:

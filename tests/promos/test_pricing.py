@@ -392,6 +392,6 @@ def in_memory(place: int, kind: str, fields: dict[str, int]) -> Promo:
         stackable=True,
         **fields,
     )
+    promo.scope = (frozenset(), ())
     promo.started, promo.ended = True, False
-    promo._prefetched_objects_cache = {"products": [], "categories": []}
     return promo
