@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +34,7 @@ import requests
 from celery import Celery
 
 from apps.orders.checkout import CHECKOUT, undo_from
+from apps.payments.reconciler.runs import LOCK as RECONCILERS
 from storefront import embedded, failpoints
 from storefront.stack import Stack
 from tests.journeys.shopper import ADDRESS, VISA, App, Placed
@@ -300,6 +301,15 @@ class Shop:
     def tasks_under_way(self) -> frozenset[bytes]:
         """What the workers have taken from their queues and not finished."""
         return frozenset(self.queue.hkeys("unacked"))
+
+    @contextlib.contextmanager
+    def nobody_compares(self) -> Iterator[None]:
+        """The reconciler stays away: it would find out at the gateway what others are to write."""
+        self.one("SELECT pg_advisory_lock(%s)", RECONCILERS)
+        try:
+            yield
+        finally:
+            self.one("SELECT pg_advisory_unlock(%s)", RECONCILERS)
 
     def rest_from_webhooks(self) -> None:
         """Until every webhook that was sent has been applied, and whom it woke waits again."""
