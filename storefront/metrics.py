@@ -9,6 +9,7 @@ own statistics, so that a scrape costs the same with five million orders.
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import psycopg
 import redis
@@ -179,7 +180,7 @@ class AtScrape(Collector):
             bells = GaugeMetricFamily(
                 "storefront_bells_waiting", "Tasks in the broker's queue", labels=["queue"]
             )
-            for queue in ("checkout", "background"):
+            for queue in chain.from_iterable(settings.QUEUES.values()):
                 bells.add_metric([queue], float(client.llen(queue)))
             yield bells
             yield from self._circuit(client)

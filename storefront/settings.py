@@ -312,7 +312,12 @@ CELERY_TASK_ROUTES = {
     "orders.expire_holds": {"queue": "checkout"},
     "payments.send_refunds": {"queue": "checkout"},
     "payments.gateway_recovered": {"queue": "checkout"},
+    # The background's worker hears its queues in turn. A backlog of events to mirror rings without
+    # end; behind its bells in one queue, money that no webhook told of was looked for too late.
+    "payments.mirror_events": {"queue": "mirror"},
+    "payments.reconcile": {"queue": "reconcile"},
 }
+QUEUES = {"checkout": ("checkout",), "background": ("background", "mirror", "reconcile")}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(STOREFRONT_HOME / "celerybeat-schedule")

@@ -63,11 +63,12 @@ def celery(*arguments: str) -> tuple[str, ...]:
     return (*command, *arguments, "--loglevel", "warning")
 
 
-def celery_worker(queue: str, *, processes: int) -> tuple[str, ...]:
+def celery_worker(name: str, *queues: str, processes: int) -> tuple[str, ...]:
+    """A worker that hears `queues` in turn, so that none waits for the end of another."""
     # Gossip, mingle and heartbeat tell workers about each other; nobody here asks.
     alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    load = ("--queues", queue, "--concurrency", str(processes), "--hostname", f"{queue}@%h")
-    return celery("worker", *load, *alone)
+    load = ("--concurrency", str(processes), "--hostname", f"{name}@%h")
+    return celery("worker", "--queues", ",".join(queues), *load, *alone)
 
 
 def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
@@ -107,7 +108,7 @@ def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
             name="worker",
             # Twice the cores: at any time half of them wait for the gateway. And behind the web in
             # a burst: a shopper waits for the acceptance, nobody for the second that follows.
-            argv=celery_worker("checkout", processes=4),
+            argv=celery_worker("checkout", "checkout", processes=4),
             leaves=2,
             nice=5,
         ),
@@ -115,7 +116,7 @@ def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
             name="worker-background",
             # Polite: mirroring a backlog of events may take all the time that is left over, and
             # none that a checkout wants.
-            argv=celery_worker("background", processes=1),
+            argv=celery_worker("background", "background", "mirror", "reconcile", processes=1),
             leaves=2,
             nice=10,
         ),

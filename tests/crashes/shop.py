@@ -49,7 +49,7 @@ BELLS = {
     "payments.apply_webhooks": "checkout",
     "payments.send_refunds": "checkout",
     "notifications.deliver": "background",
-    "payments.reconcile": "background",
+    "payments.reconcile": "reconcile",
 }
 PASSED = "2020-01-01T00:00Z"
 # What a dead process had claimed, and the backoffs of those who met it.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from kombu.transport.redis import Channel
 
 from storefront.celery import app
 from storefront.stack.programs import Ports, Program, programs
@@ -45,14 +46,24 @@ def worker_of(queue: str) -> list[Program]:
 def test_orders_go_by_one_queue_and_everything_else_by_another() -> None:
     assert tasks() >= CHECKOUT
     assert {task for task in tasks() if queue_of(task) == "checkout"} == CHECKOUT
-    assert {queue_of(task) for task in tasks() - CHECKOUT} == {"background"}
+    others = {queue_of(task) for task in tasks() - CHECKOUT}
+    assert others == set(settings.QUEUES["background"])
     assert "notifications.deliver" in tasks() - CHECKOUT
 
 
-def test_each_queue_has_a_worker_that_hears_no_other() -> None:
-    for queue in ("checkout", "background"):
-        (worker,) = worker_of(queue)
-        assert worker.argv[worker.argv.index("--queues") + 1] == queue
+def test_each_queue_has_one_worker_and_none_hears_both_kinds() -> None:
+    for queues in settings.QUEUES.values():
+        for queue in queues:
+            (worker,) = worker_of(queue)
+            assert worker.argv[worker.argv.index("--queues") + 1] == ",".join(queues)
+
+
+@pytest.mark.django_db
+def test_looking_for_money_waits_behind_no_backlog() -> None:
+    """Bells to mirror or to send mail may be hundreds; these wait in a queue of their own."""
+    assert [task for task in tasks() if queue_of(task) == "reconcile"] == ["payments.reconcile"]
+    assert settings.QUEUES["background"][-1] == "reconcile"
+    assert Channel.queue_order_strategy == "round_robin"  # Kombu's rule for who hears several
 
 
 def test_background_gives_way_to_the_checkout_and_that_to_the_web() -> None:
