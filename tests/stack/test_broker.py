@@ -55,7 +55,7 @@ def test_place_comes_back_though_redis_did_not_hear_of_it(
 
 
 def test_without_it_the_place_is_gone(channel: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kombu's own, which this stands in for: when it no longer fails, `storefront.broker` can go."""
+    """Kombu's own: on the day when this test fails, storefront/broker.py can go."""
     message = take_a_bell(channel, BELLS)
     monkeypatch.setattr(channel.qos, "_remove_from_indices", lambda *_, **__: Silent())
 
