@@ -1,6 +1,5 @@
 """A guest's plain checkout does not pass through Django, and hears the same to the letter."""
 
-import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,9 @@ from apps.orders.errors import Overloaded
 from apps.orders.models import Order
 from storefront import in_front, rate_limits
 from storefront.wsgi import application, shop
+from tests import in_front as in_front_requests
 from tests.factories import ADDRESS, a_mug
+from tests.in_front import Behind
 from tests.orders.checkouts import open_shop
 from tests.orders.purchases import committed_database
 
@@ -26,20 +27,9 @@ pytestmark = pytest.mark.usefixtures("open_shop")
 Answer = tuple[str, dict[str, str], Any]
 
 
-class Counted:
-    """The shop behind, and how many came through to it."""
-
-    def __init__(self) -> None:
-        self.times = 0
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.times += 1
-        return shop(environ, start_response)
-
-
 @pytest.fixture
-def behind() -> Counted:
-    return Counted()
+def behind() -> Behind:
+    return Behind()
 
 
 @pytest.fixture
@@ -59,39 +49,16 @@ def body(mug: Variant) -> dict[str, Any]:
 
 
 def request(body: Any, *, key: str = "k", **changes: str) -> dict[str, Any]:
-    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/api/v1/checkouts/",
-        "SCRIPT_NAME": "",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8000",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1:8000",
-        "HTTP_IDEMPOTENCY_KEY": key,
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(sent)),
-        "wsgi.input": io.BytesIO(sent),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.url_scheme": "http",
-    } | changes
-    return {name: value for name, value in environ.items() if value != "absent"}
+    given = {"HTTP_IDEMPOTENCY_KEY": key} | changes
+    return in_front_requests.request("/api/v1/checkouts/", body, **given)
 
 
 def answer(way: Any, environ: dict[str, Any]) -> Answer:
-    started: list[Any] = []
-    parts = way(environ, lambda status, headers, error=None: started.extend((status, headers)))
-    text = b"".join(parts)
-    if hasattr(parts, "close"):
-        parts.close()
-    headers = dict(started[1])
-    assert len(headers) == len(started[1]), "a header twice"
-    return started[0], headers, json.loads(text) if text else None
+    status, headers, text = in_front_requests.answer(way, environ)
+    return status, headers, json.loads(text) if text else None
 
 
-def both(behind: Counted, make: Callable[[str], dict[str, Any]]) -> tuple[Answer, Answer]:
+def both(behind: Behind, make: Callable[[str], dict[str, Any]]) -> tuple[Answer, Answer]:
     """The answers past Django and through it, to two requests that differ only in the key."""
     quick = answer(Express(behind), make("a"))
     assert behind.times == 0, "this was not answered in front of Django"
@@ -99,7 +66,7 @@ def both(behind: Counted, make: Callable[[str], dict[str, Any]]) -> tuple[Answer
 
 
 def test_order_is_accepted_without_django_and_in_the_same_words(
-    behind: Counted, body: dict[str, Any]
+    behind: Behind, body: dict[str, Any]
 ) -> None:
     quick, slow = both(behind, lambda key: request(body, key=key))
 
@@ -115,7 +82,7 @@ def test_order_is_accepted_without_django_and_in_the_same_words(
     assert Order.objects.count() == 2
 
 
-def test_same_key_is_replayed_whichever_way_it_comes(behind: Counted, body: dict[str, Any]) -> None:
+def test_same_key_is_replayed_whichever_way_it_comes(behind: Behind, body: dict[str, Any]) -> None:
     first = answer(Express(behind), request(body))
     quick, slow = answer(Express(behind), request(body)), answer(shop, request(body))
 
@@ -136,9 +103,7 @@ def test_same_key_is_replayed_whichever_way_it_comes(behind: Counted, body: dict
     ],
     ids=str,
 )
-def test_refusal_is_the_same(
-    behind: Counted, body: dict[str, Any], changes: dict[str, Any]
-) -> None:
+def test_refusal_is_the_same(behind: Behind, body: dict[str, Any], changes: dict[str, Any]) -> None:
     quick, slow = both(behind, lambda key: request(body | changes, key=key))
 
     assert quick == slow
@@ -146,7 +111,7 @@ def test_refusal_is_the_same(
     assert not Order.objects.exists()
 
 
-def test_sold_out_is_the_same(behind: Counted, body: dict[str, Any], mug: Variant) -> None:
+def test_sold_out_is_the_same(behind: Behind, body: dict[str, Any], mug: Variant) -> None:
     body["lines"] = [{"sku": mug.sku, "quantity": 99}, {"sku": mug.sku, "quantity": 0}]
     body["lines"].pop()
     rare = a_mug(stock=0)
@@ -158,7 +123,7 @@ def test_sold_out_is_the_same(behind: Counted, body: dict[str, Any], mug: Varian
     assert quick[2]["errors"][0]["field"] == rare.sku
 
 
-def test_key_for_another_body_is_the_same(behind: Counted, body: dict[str, Any]) -> None:
+def test_key_for_another_body_is_the_same(behind: Behind, body: dict[str, Any]) -> None:
     answer(Express(behind), request(body))
     other = body | {"email": "bob@example.com"}
     quick, slow = answer(Express(behind), request(other)), answer(shop, request(other))
@@ -170,7 +135,7 @@ def test_key_for_another_body_is_the_same(behind: Counted, body: dict[str, Any])
 
 @pytest.mark.parametrize("error", [Overloaded(retry_after=2), RuntimeError("a defect")], ids=repr)
 def test_trouble_behind_is_the_same(
-    behind: Counted, body: dict[str, Any], error: Exception, monkeypatch: pytest.MonkeyPatch
+    behind: Behind, body: dict[str, Any], error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def trouble(asked: object) -> None:
         raise error
@@ -183,7 +148,7 @@ def test_trouble_behind_is_the_same(
 
 
 def test_who_comes_too_often_hears_the_same(
-    behind: Counted, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, settings: Any
+    behind: Behind, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.RATE_LIMITS = True
     few = (rate_limits.Limit("few-checkouts", 1, 3600),)
@@ -218,7 +183,7 @@ def test_who_comes_too_often_hears_the_same(
     ids=str,
 )
 def test_whatever_is_not_plain_is_left_to_django_as_it_was(
-    behind: Counted, body: dict[str, Any], changes: dict[str, str]
+    behind: Behind, body: dict[str, Any], changes: dict[str, str]
 ) -> None:
     through = answer(Express(behind), request(body, **changes))
 
@@ -242,7 +207,7 @@ def test_whatever_is_not_plain_is_left_to_django_as_it_was(
     ],
     ids=repr,
 )
-def test_mistakes_are_left_to_django_with_the_whole_body(behind: Counted, sent: bytes) -> None:
+def test_mistakes_are_left_to_django_with_the_whole_body(behind: Behind, sent: bytes) -> None:
     through = answer(Express(behind), request(sent))
 
     assert behind.times == 1
@@ -251,7 +216,7 @@ def test_mistakes_are_left_to_django_with_the_whole_body(behind: Counted, sent: 
 
 
 def test_mistake_is_counted_once(
-    behind: Counted, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, settings: Any
+    behind: Behind, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.RATE_LIMITS = True
     two = (rate_limits.Limit("two-checkouts", 2, 3600),)
@@ -263,7 +228,7 @@ def test_mistake_is_counted_once(
 
 
 def test_over_https_it_says_so(
-    behind: Counted, body: dict[str, Any], settings: Any, monkeypatch: pytest.MonkeyPatch
+    behind: Behind, body: dict[str, Any], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SECURE_HSTS_SECONDS = 60
     monkeypatch.setattr(in_front, "policies", in_front.policies.__wrapped__)
@@ -275,7 +240,7 @@ def test_over_https_it_says_so(
 
 
 def test_without_https_django_leads_over_to_it(
-    behind: Counted, body: dict[str, Any], settings: Any
+    behind: Behind, body: dict[str, Any], settings: Any
 ) -> None:
     settings.SECURE_SSL_REDIRECT = True
     in_front._origin.cache_clear()
@@ -291,7 +256,7 @@ def test_real_server_has_this_way(body: dict[str, Any], monkeypatch: pytest.Monk
     assert answer(application, request(body))[0] == "202 Accepted"
 
 
-def test_signed_in_order_is_hers(behind: Counted, body: dict[str, Any], alice: User) -> None:
+def test_signed_in_order_is_hers(behind: Behind, body: dict[str, Any], alice: User) -> None:
     from apps.api.auth import tokens_for
 
     bearer = f"Bearer {tokens_for(alice)['access']}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -14,20 +13,9 @@ from apps.payments.models import WebhookInbox
 from apps.payments.quick_door import QuickDoor
 from storefront.wsgi import application
 from storefront.wsgi import shop as through_django
+from tests import in_front
+from tests.in_front import Behind, answer
 from tests.orders.purchases import Shop, an_event, signed
-
-Answer = tuple[str, dict[str, str], bytes]
-
-
-class Behind:
-    """The shop behind, and how many came through to it."""
-
-    def __init__(self) -> None:
-        self.times = 0
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.times += 1
-        return through_django(environ, start_response)
 
 
 @pytest.fixture
@@ -37,33 +25,7 @@ def behind() -> Behind:
 
 def request(to: str, event: dict[str, Any], **changes: str) -> dict[str, Any]:
     body = json.dumps(event).encode()
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": to,
-        "SCRIPT_NAME": "",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8000",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1:8000",
-        "HTTP_STRIPE_SIGNATURE": signed(body),
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.url_scheme": "http",
-    } | changes
-    return {name: value for name, value in environ.items() if value != "absent"}
-
-
-def answer(way: Any, environ: dict[str, Any]) -> Answer:
-    started: list[Any] = []
-    parts = way(environ, lambda status, headers, error=None: started.extend((status, headers)))
-    text = b"".join(parts)
-    if hasattr(parts, "close"):
-        parts.close()
-    return started[0], dict(started[1]), text
+    return in_front.request(to, body, **({"HTTP_STRIPE_SIGNATURE": signed(body)} | changes))
 
 
 def test_signed_event_is_kept_without_django_and_the_answer_is_the_same(
