@@ -37,7 +37,7 @@ __all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order"]
 logger = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds between two looks at the queue behind, and for the end
-# Seconds at least from one commit's beginning to the next one's. Who comes alone never feels it. A
+# Seconds at least from one commit's beginning to the next one's. Who comes alone waits for none. A
 # commit of two orders costs hardly less than one of twenty: without the pause, a shop that is half
 # busy spends on small commits what its workers need.
 GATHER_FOR = 0.02
