@@ -112,10 +112,8 @@ def test_refusal_is_the_same(behind: Behind, body: dict[str, Any], changes: dict
 
 
 def test_sold_out_is_the_same(behind: Behind, body: dict[str, Any], mug: Variant) -> None:
-    body["lines"] = [{"sku": mug.sku, "quantity": 99}, {"sku": mug.sku, "quantity": 0}]
-    body["lines"].pop()
     rare = a_mug(stock=0)
-    body["lines"].append({"sku": rare.sku, "quantity": 1})
+    body["lines"] = [{"sku": mug.sku, "quantity": 1}, {"sku": rare.sku, "quantity": 1}]
     quick, slow = both(behind, lambda key: request(body, key=key))
 
     assert quick == slow
