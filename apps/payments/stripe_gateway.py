@@ -1,10 +1,9 @@
-"""The gateway, played by Stripe. The only module that imports `stripe`.
+"""The gateway, played by Stripe. Beside stripe_http.py the only module that imports `stripe`.
 
 Uses the official library unchanged: its client, its request encoding, its errors. Two of its
 public extension points are taken for speed, because every order passes here twice:
 
-* `StripeClient(http_client=…)` with a client over one urllib3 pool. The library's default builds
-  a requests Session per thread and spends about twice the processor time per call.
+* `StripeClient(http_client=…)`, with the client of stripe_http.py.
 * `StripeClient.raw_request`, which answers plain dicts instead of the library's object tree.
 
 The library never retries here: a retry it made on its own could not be written down first. Its
@@ -17,9 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-import certifi
 import stripe
-import urllib3
 from django.conf import settings
 
 from apps.payments.gateway import (
@@ -35,11 +32,11 @@ from apps.payments.gateway import (
     IntentStatus,
     PaymentDeclined,
 )
+from apps.payments.stripe_http import CurlClient, NotSent
 
 API_VERSION = "2026-08-26.dahlia"
 """Pinned: a newer library must not change the shape of what we read."""
 
-MOST_CONNECTIONS = 128
 _CLOCK_SLACK = timedelta(minutes=10)
 """How far the gateway's clock and ours may stand apart when a payment is searched by time."""
 _CLOSING = ("payment_intent.canceled", "charge.refunded")
@@ -52,56 +49,6 @@ _CHANGES = (
 )
 
 stripe.enable_telemetry = False
-
-
-class NotSent(stripe.APIConnectionError):
-    """No connection was made, so nothing can have been executed."""
-
-
-class PooledClient(stripe.HTTPClient):
-    """Stripe's requests over one pool of kept-alive connections, shared by all threads."""
-
-    name = "urllib3"
-
-    def __init__(self, *, connect_timeout_s: float, read_timeout_s: float) -> None:
-        super().__init__()
-        self._pool = urllib3.PoolManager(
-            num_pools=4,
-            maxsize=MOST_CONNECTIONS,
-            block=False,
-            timeout=urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s),
-            retries=False,
-            ca_certs=certifi.where(),
-        )
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        post_data: Any = None,
-        *,
-        _usage: list[str] | None = None,
-    ) -> tuple[Any, int, Mapping[str, str]]:
-        try:
-            answer = self._pool.request(
-                method.upper(), url, headers=headers, body=post_data, redirect=False
-            )
-        except (
-            urllib3.exceptions.NewConnectionError,
-            urllib3.exceptions.ConnectTimeoutError,
-        ) as error:
-            raise NotSent(  # type: ignore[no-untyped-call]
-                f"No connection: {type(error).__name__}"
-            ) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
-                f"No answer: {type(error).__name__}"
-            ) from error
-        return answer.data, answer.status, answer.headers
-
-    def close(self) -> None:
-        self._pool.clear()
 
 
 class StripeGateway:
@@ -120,7 +67,7 @@ class StripeGateway:
             stripe_version=API_VERSION,
             base_addresses={"api": api_host.rstrip("/")},
             max_network_retries=0,
-            http_client=PooledClient(
+            http_client=CurlClient(
                 connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
             ),
         )
@@ -354,8 +301,8 @@ def stripe_gateway_from_settings() -> StripeGateway:
 
 def bound_library_calls() -> None:
     """Our time-outs for the library's module-level functions, which dj-stripe calls: not 80 s."""
-    if not isinstance(stripe.default_http_client, PooledClient):
-        stripe.default_http_client = PooledClient(
+    if not isinstance(stripe.default_http_client, CurlClient):
+        stripe.default_http_client = CurlClient(
             connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
             read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
         )

@@ -13,7 +13,7 @@ from apps.payments import mirror
 from apps.payments.inbox import apply_due
 from apps.payments.mirror import backlog, mirror_due
 from apps.payments.models import WebhookInbox
-from apps.payments.stripe_gateway import PooledClient
+from apps.payments.stripe_http import CurlClient
 from tests.orders.purchases import TOTAL, Killed, Shop, an_event, at_once
 
 
@@ -172,4 +172,4 @@ def test_library_calls_are_bound_by_the_shops_timeouts(
 
     mirror_due(at_most=1)
 
-    assert isinstance(stripe.default_http_client, PooledClient)
+    assert isinstance(stripe.default_http_client, CurlClient)

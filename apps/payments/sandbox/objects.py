@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-import string
 from typing import Any
 
 import orjson
@@ -19,17 +18,16 @@ from apps.payments.sandbox.cards import CARDS, Card
 API_VERSION = "2026-08-26.dahlia"
 ACCOUNT_ID = "acct_1SandboxKettlePine"
 
-_ALPHABET = string.ascii_letters + string.digits
 _ids = random.Random(secrets.randbits(128))
 
 
 def new_id(prefix: str) -> str:
     """An id that looks like Stripe's. Unique, not secret."""
-    return f"{prefix}_3{''.join(_ids.choices(_ALPHABET, k=23))}"
+    return f"{prefix}_3{_ids.getrandbits(92):023x}"
 
 
 def new_secret(length: int = 24) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return secrets.token_hex(length)[:length]
 
 
 def payment_method_id(token: str) -> str:

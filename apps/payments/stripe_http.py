@@ -1,0 +1,115 @@
+"""How Stripe's library sends its requests here: by libcurl, one kept-alive connection a thread.
+
+Every order passes twice. A call costs 0.35 ms of processor by libcurl, 0.65 by urllib3 and more
+by the requests Session that the library would build, most of it reading headers in Python; and
+while libcurl waits, the interpreter belongs to other threads.
+
+Nothing is ever sent a second time here. libcurl would do so by itself, on a new connection, when
+a kept one dies before its answer; a body that cannot be rewound, and a new connection for what
+has no body, keep it from that: a repetition is written down first, and is the caller's.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import certifi
+import pycurl
+import stripe
+
+
+class NotSent(stripe.APIConnectionError):
+    """Not a byte of the request left us, so nothing can have been executed."""
+
+
+class CurlClient(stripe.HTTPClient):
+    """`stripe.HTTPClient` over libcurl. Safe for threads, and for a process that forks."""
+
+    name = "pycurl"
+
+    def __init__(self, *, connect_timeout_s: float, read_timeout_s: float) -> None:
+        super().__init__()
+        self._connect_ms = round(connect_timeout_s * 1000)
+        self._all_ms = self._connect_ms + round(read_timeout_s * 1000)
+        self._own = threading.local()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """Body, status and headers (their names in lower case) of the answer.
+
+        Raises NotSent, or stripe.APIConnectionError when the request may have been executed.
+        """
+        curl = self._curl()
+        lines = [f"{name}: {value}" for name, value in (headers or {}).items()]
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])
+        if method == "post":
+            body = (post_data or "").encode()
+            curl.setopt(pycurl.POST, 1)
+            curl.setopt(pycurl.POSTFIELDSIZE, len(body))
+            curl.setopt(pycurl.READFUNCTION, BytesIO(body).read)
+            curl.setopt(pycurl.FRESH_CONNECT, 0 if body else 1)
+        else:
+            curl.setopt(pycurl.HTTPGET, 1)
+            curl.setopt(pycurl.FRESH_CONNECT, 0 if method == "get" else 1)
+            if method != "get":
+                curl.setopt(pycurl.CUSTOMREQUEST, method.upper())
+        answer = BytesIO()
+        head: list[bytes] = []
+        curl.setopt(pycurl.WRITEFUNCTION, answer.write)
+        curl.setopt(pycurl.HEADERFUNCTION, head.append)
+        try:
+            curl.perform()
+        except pycurl.error as error:
+            what = f"{curl.errstr() or 'no words'} (curl {error.args[0]})"
+            if curl.getinfo(pycurl.REQUEST_SIZE) == 0:
+                raise NotSent(  # type: ignore[no-untyped-call]
+                    f"No connection: {what}"
+                ) from error
+            raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+                f"No answer: {what}"
+            ) from error
+        finally:
+            curl.unsetopt(pycurl.CUSTOMREQUEST)
+        status: int = curl.getinfo(pycurl.RESPONSE_CODE)
+        # A proxy's page may be in any encoding; that must not hide its status.
+        return answer.getvalue().decode(errors="replace"), status, _headers(head)
+
+    def close(self) -> None:
+        """Close this thread's connection; the others' go with their threads."""
+        kept = getattr(self._own, "kept", None)
+        if kept is not None:
+            kept[1].close()
+            del self._own.kept
+
+    def _curl(self) -> pycurl.Curl:
+        kept: tuple[int, pycurl.Curl] | None = getattr(self._own, "kept", None)
+        if kept is None or kept[0] != os.getpid():
+            # A forked child must not speak on its parent's connection.
+            kept = self._own.kept = (os.getpid(), self._new())
+        return kept[1]
+
+    def _new(self) -> pycurl.Curl:
+        curl = pycurl.Curl()
+        curl.setopt(pycurl.NOSIGNAL, 1)  # its time-outs by SIGALRM are not for threads
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, self._connect_ms)
+        curl.setopt(pycurl.TIMEOUT_MS, self._all_ms)
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        curl.setopt(pycurl.FOLLOWLOCATION, 0)
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.CAINFO, certifi.where())
+        return curl
+
+
+def _headers(lines: list[bytes]) -> dict[str, str]:
+    pairs = (line.decode("latin-1").partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
