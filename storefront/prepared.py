@@ -6,9 +6,10 @@ statements of the intake and the saga are few and always the same: here they are
 Errors come as Django's (`django.db.IntegrityError` …), transactions are Django's as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import connection
 
@@ -27,6 +28,14 @@ def run(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
     with _cursor() as cursor, connection.wrap_database_errors:
         cursor.execute(sql, parameters, prepare=True)
         return cursor.rowcount
+
+
+def document(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A batch as one JSON parameter, for `json_to_recordset(%s::json) AS n(id uuid, …)`.
+
+    Python writes it a dozen times quicker than one array for each column.
+    """
+    return orjson.dumps(list(rows)).decode()
 
 
 def _cursor() -> "psycopg.Cursor[tuple[Any, ...]]":

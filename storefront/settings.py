@@ -219,6 +219,8 @@ def a_database(value):
     # READ COMMITTED is what the conditional updates are written for (docs/locking.md).
     options["isolation_level"] = 2
     options["connect_timeout"] = 5
+    # Django's None would forbid prepared statements; this leaves them to who asks (prepared.py).
+    options["prepare_threshold"] = 1_000_000
     # A statement that waits longer than this waits in vain; the shopper hears 503 instead.
     # Who falls silent in a transaction (a frozen worker, a paused machine) cannot keep the shelves
     # locked: PostgreSQL hangs up on it, and another worker carries the order on.

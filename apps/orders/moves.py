@@ -47,8 +47,8 @@ MESSAGES: Mapping[str, str] = {
 
 MOVE = """
     WITH wish AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(messages)s::text[], %(actions)s::text[]::jsonb[],
-                             %(actors)s::text[]) AS w(id, message, next_action, actor)
+        SELECT * FROM json_to_recordset(%(wishes)s::json)
+            AS w(id uuid, message text, next_action jsonb, actor text)
     ), moved AS (
         UPDATE orders_order o SET status = %(to)s, seq = o.seq + 1, updated_at = now()
         FROM wish WHERE o.id = wish.id AND o.status = ANY(%(from)s)
@@ -89,12 +89,17 @@ def make(moves: Iterable[Move], *, actor: str = "") -> set[tuple[UUID, str]]:
         rows = prepared.fetch(
             MOVE,
             {
-                "ids": [move.order_id for move in wishes],
-                "messages": [move.message or MESSAGES[to] for move in wishes],
-                "actions": [_json(move.next_action) for move in wishes],
+                "wishes": prepared.document(
+                    {
+                        "id": move.order_id,
+                        "message": move.message or MESSAGES[to],
+                        "next_action": move.next_action,
+                        "actor": move.actor or actor,
+                    }
+                    for move in wishes
+                ),
                 "to": str(to),
                 "from": [str(status) for status in MOVES[to]],
-                "actors": [move.actor or actor for move in wishes],
             },
         )
         made |= {(row[0], str(to)) for row in rows}
@@ -142,7 +147,3 @@ def group(order_id: UUID) -> str:
 
 def _parsed(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)

@@ -86,7 +86,7 @@ RENEW = """
 STILL_OURS = """
     SELECT s.order_id, s.cancel_requested_at IS NOT NULL, s.cancel_reason
     FROM orders_saga s
-    JOIN unnest(%s::uuid[], %s::int[], %s::text[], %s::text[]) AS n(id, epoch, step, state)
+    JOIN json_to_recordset(%s::json) AS n(id uuid, epoch int, step text, state text)
       ON s.order_id = n.id AND s.epoch = n.epoch
       AND s.step = n.step AND s.state = n.state
     WHERE s.lease_until IS NOT NULL AND s.state IN ('forward', 'undoing')
@@ -108,13 +108,10 @@ ADVANCE = """
         -- Whoever looks at an order in review wants to know what went wrong last.
         last_error = CASE WHEN n.review <> '' THEN s.last_error ELSE n.error END,
         review_reason = n.review, reviewed_from = n.reviewed_from, updated_at = now()
-    FROM unnest(%(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(steps)s::text[],
-                %(attempts)s::int[], %(waits)s::float8[], %(at_deadline)s::bool[],
-                %(extend)s::bool[], %(goes_on)s::bool[], %(waiting_for)s::text[],
-                %(errors)s::text[], %(cancel_reasons)s::text[], %(reviews)s::text[],
-                %(reviewed_from)s::text[])
-         AS n(id, epoch, state, step, attempts, wait, at_deadline, extend, goes_on, waiting_for,
-              error, cancel_reason, review, reviewed_from)
+    FROM json_to_recordset(%(turns)s::json) AS n(
+        id uuid, epoch int, state text, step text, attempts int, wait float8, at_deadline bool,
+        extend bool, goes_on bool, waiting_for text, error text, cancel_reason text, review text,
+        reviewed_from text)
     JOIN orders_order o ON o.id = n.id
     WHERE s.order_id = n.id AND s.epoch = n.epoch
 """
@@ -122,8 +119,8 @@ ADVANCE = """
 # and takes its second effect back with it.
 LOG = """
     INSERT INTO orders_sagastep (saga_id, step, direction, outcome, attempt, epoch, detail)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
-                         %s::text[])
+    SELECT * FROM json_to_recordset(%s::json) AS n(
+        saga_id uuid, step text, direction text, outcome text, attempt int, epoch int, detail text)
 """
 
 
@@ -345,10 +342,15 @@ def _still_ours(group: list[Work]) -> list[Work]:
     rows = prepared.fetch(
         STILL_OURS,
         [
-            ids(group),
-            [work.epoch for work in group],
-            [work.step for work in group],
-            [str(work.state) for work in group],
+            prepared.document(
+                {
+                    "id": work.order_id,
+                    "epoch": work.epoch,
+                    "step": work.step,
+                    "state": str(work.state),
+                }
+                for work in group
+            )
         ],
     )
     found = {order_id: (wish, reason) for order_id, wish, reason in rows}
@@ -480,21 +482,25 @@ def _advance(turns: list[Turn]) -> None:
     prepared.run(
         ADVANCE,
         {
-            "ids": [turn.work.order_id for turn in turns],
-            "epochs": [turn.epoch for turn in turns],
-            "states": [str(turn.state) for turn in turns],
-            "steps": [turn.step for turn in turns],
-            "attempts": [1 if turn.goes_on else turn.attempts for turn in turns],
-            # A list of -1 and 0.0 would not go into float8[], nor the batch into the database.
-            "waits": [float(turn.wait) for turn in turns],
-            "at_deadline": [turn.at_deadline for turn in turns],
-            "extend": [turn.extend for turn in turns],
-            "goes_on": [turn.goes_on for turn in turns],
-            "waiting_for": [turn.waiting_for for turn in turns],
-            "errors": [turn.error for turn in turns],
-            "cancel_reasons": [turn.cancel_reason for turn in turns],
-            "reviews": [turn.review for turn in turns],
-            "reviewed_from": [turn.work.state if turn.review else "" for turn in turns],
+            "turns": prepared.document(
+                {
+                    "id": turn.work.order_id,
+                    "epoch": turn.epoch,
+                    "state": str(turn.state),
+                    "step": turn.step,
+                    "attempts": 1 if turn.goes_on else turn.attempts,
+                    "wait": turn.wait,
+                    "at_deadline": turn.at_deadline,
+                    "extend": turn.extend,
+                    "goes_on": turn.goes_on,
+                    "waiting_for": turn.waiting_for,
+                    "error": turn.error,
+                    "cancel_reason": turn.cancel_reason,
+                    "review": turn.review,
+                    "reviewed_from": turn.work.state if turn.review else "",
+                }
+                for turn in turns
+            ),
             "lease": LEASE,
             "hold": settings.HOLD_TIME,
             "cap": settings.HOLD_TIME_CAP,
@@ -504,13 +510,18 @@ def _advance(turns: list[Turn]) -> None:
     prepared.run(
         LOG,
         [
-            [turn.work.order_id for turn in logged],
-            [turn.work.step for turn in logged],
-            [direction(turn.work.state) for turn in logged],
-            [turn.outcome for turn in logged],
-            [turn.work.attempts for turn in logged],
-            [turn.epoch for turn in logged],
-            [turn.detail[:255] for turn in logged],
+            prepared.document(
+                {
+                    "saga_id": turn.work.order_id,
+                    "step": turn.work.step,
+                    "direction": direction(turn.work.state),
+                    "outcome": turn.outcome,
+                    "attempt": turn.work.attempts,
+                    "epoch": turn.epoch,
+                    "detail": turn.detail[:255],
+                }
+                for turn in logged
+            )
         ],
     )
     moves.make(_payment_failures(turns))

@@ -55,8 +55,8 @@ CONCURRENT_CALLS = 128  # per process; a batch of the saga asks in one wave
 KEY_HAS_OTHER_WORDS = "idempotency_error"
 LOG_CALLS = """
     INSERT INTO payments_gatewaycall (id, payment_id, purpose, key, outcome, detail, duration_ms)
-    SELECT gen_random_uuid(), * FROM unnest(
-        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[])
+    SELECT gen_random_uuid(), * FROM json_to_recordset(%s::json) AS n(
+        payment_id uuid, purpose text, key text, outcome text, detail text, duration_ms int)
 """
 
 
@@ -222,18 +222,18 @@ def record(answers: Iterable[Answer], *, order_ids: Iterable[UUID]) -> dict[UUID
 def _log_calls(answers: list[Answer]) -> None:
     if not answers:
         return
-    rows = (
-        (
-            answer.payment_id,
-            answer.purpose,
-            answer.key,
-            _in_a_word(answer),
-            (_trouble(answer) or _facts_in_words(answer))[:255],
-            answer.duration_ms,
-        )
+    calls = (
+        {
+            "payment_id": answer.payment_id,
+            "purpose": answer.purpose,
+            "key": answer.key,
+            "outcome": _in_a_word(answer),
+            "detail": (_trouble(answer) or _facts_in_words(answer))[:255],
+            "duration_ms": answer.duration_ms,
+        }
         for answer in answers
     )
-    prepared.run(LOG_CALLS, [list(column) for column in zip(*rows, strict=True)])
+    prepared.run(LOG_CALLS, [prepared.document(calls)])
 
 
 def _asked_long_ago(answer: Answer) -> bool:

@@ -144,16 +144,20 @@ def _write(payments: list[Payment]) -> None:
         "UPDATE payments_payment p SET status = n.status, intent_id = n.intent,"
         " captured_amount = n.captured, next_action_url = n.url, decline_code = n.decline,"
         " message = n.message, updated_at = now()"
-        " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
-        " %s::text[], %s::text[])"
-        " AS n(id, status, intent, captured, url, decline, message) WHERE p.id = n.id",
+        " FROM json_to_recordset(%s::json) AS n(id uuid, status text, intent text, captured bigint,"
+        " url text, decline text, message text) WHERE p.id = n.id",
         [
-            [p.pk for p in payments],
-            [str(p.status) for p in payments],
-            [p.intent_id for p in payments],
-            [p.captured_amount for p in payments],
-            [p.next_action_url for p in payments],
-            [p.decline_code for p in payments],
-            [p.message for p in payments],
+            prepared.document(
+                {
+                    "id": p.pk,
+                    "status": str(p.status),
+                    "intent": p.intent_id,
+                    "captured": p.captured_amount,
+                    "url": p.next_action_url,
+                    "decline": p.decline_code,
+                    "message": p.message,
+                }
+                for p in payments
+            )
         ],
     )
