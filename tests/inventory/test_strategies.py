@@ -4,10 +4,12 @@ import threading
 import time
 from collections import Counter
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
+from apps.catalog.models import Variant
 from apps.inventory import holds, strategies
 from apps.inventory.allocation import Shortage, hand_out
 from apps.inventory.models import Hold, StockItem
@@ -369,6 +371,39 @@ class TestRaces:
         assert sorted(answers, key=str) == [None, "held"]
         assert stock_of(mug) == (1, 1)
 
+    def test_unit_that_comes_back_while_she_waits_is_taken_once(self, monkeypatch):
+        """None left when her UPDATE begins, one again when she has the locks.
+
+        A statement sees each row as it was at its beginning, and as it is now only where it had to
+        wait or meets a change. Half of a cart was taken, and then all of it.
+        """
+        mug, last = a_mug(stock=9), a_kettle(stock=1)
+        read = shelves.read
+        with psycopg.connect(**connection.get_connection_params()) as other:
+
+            def come_and_go(requests):
+                monkeypatch.setattr(shelves, "read", read)
+                found = read(requests)
+                set_reserved(other, last, 1)
+                other.commit()
+                set_reserved(other, mug, 0)  # locks it, for as long as nobody waits
+                threading.Thread(target=give_back).start()
+                return found
+
+            def give_back():
+                waits = threading.Event()
+                release_when_blocked(waits)
+                set_reserved(other, last, 0)
+                other.commit()
+
+            monkeypatch.setattr(shelves, "read", come_and_go)
+            order = wants((mug, 2), (last, 1))
+
+            assert reserve(order) == [None]
+
+        assert (stock_of(mug), stock_of(last)) == ((9, 2), (1, 1))
+        assert_books_agree([mug, last])
+
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
@@ -397,6 +432,12 @@ def test_control_without_a_guard_oversells(settings, monkeypatch):
     assert [outcome(answer) for answer in answers] == ["held"] * 8
     assert units_held(mug) == 8
     assert stock_of(mug) == (1, 1), "no CHECK can see it: the counter itself looks right"
+
+
+def set_reserved(somebody: psycopg.Connection, variant: Variant, units: int) -> None:
+    somebody.execute(
+        "UPDATE inventory_stockitem SET reserved = %s WHERE variant_id = %s", [units, variant.pk]
+    )
 
 
 def outcome(answer: object) -> str:

@@ -8,9 +8,14 @@ from apps.inventory.allocation import Grant, ReserveRequest, Shelf, Shortage, ha
 from apps.inventory.strategies import shelves as stock_rows
 from storefront import prepared
 
-# All or nothing: the rows are locked in ascending id by `scarce` (FOR UPDATE returns the newest
-# version, also of a row that it had to wait for), and nothing moves unless every one of them has
-# enough. The condition stands in the UPDATE itself once more: it is what keeps the promise.
+# The rows are locked in ascending id by `scarce` (FOR UPDATE returns the newest version, also of a
+# row that it had to wait for), and nothing moves unless every one of them has enough. The condition
+# stands in the UPDATE itself once more: it is what keeps the promise.
+#
+# Nearly always that is all or nothing. But the UPDATE asks its condition first of the row as it was
+# when the statement began, and goes by the newest version only where it still holds. A unit that
+# came back meanwhile is seen by `scarce` and not by the UPDATE: some rows are written, that one is
+# not. (Without the condition there, PostgreSQL would hold the CHECK against the old row.)
 RESERVE = """
     WITH need AS (
         SELECT * FROM unnest(%s::bigint[], %s::int[]) AS n(id, units)
@@ -24,6 +29,14 @@ RESERVE = """
     FROM need n
     WHERE s.id = n.id AND s.on_hand - s.reserved >= n.units
       AND (SELECT count(*) FILTER (WHERE fits) FROM scarce) = %s
+    RETURNING s.id
+"""
+# Under the locks of RESERVE, which was just there: a new statement sees its rows.
+TAKE_BACK = """
+    UPDATE inventory_stockitem s
+    SET reserved = s.reserved - n.units, version = s.version + 1
+    FROM unnest(%s::bigint[], %s::int[]) AS n(id, units)
+    WHERE s.id = n.id
 """
 
 
@@ -64,11 +77,16 @@ def _reserve(rows: list[Shelf]) -> bool:
 
 
 def _update(rows: list[Shelf]) -> bool:
+    """Whether all of it was written; otherwise nothing is."""
     taking = sorted((row for row in rows if row.taken), key=lambda row: row.id)
-    touched = prepared.run(
+    written = prepared.fetch(
         RESERVE, [[row.id for row in taking], [row.taken for row in taking], len(taking)]
     )
-    return touched == len(taking)
+    if 0 < len(written) < len(taking):
+        units = {row.id: row.taken for row in taking}
+        ids = [row_id for (row_id,) in written]
+        prepared.run(TAKE_BACK, [ids, [units[row_id] for row_id in ids]])
+    return len(written) == len(taking)
 
 
 class _Missed(Exception):
