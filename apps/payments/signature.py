@@ -1,7 +1,7 @@
 """Stripe's webhook signature: HMAC-SHA256 over `timestamp.body`, with the endpoint's secret.
 
-https://docs.stripe.com/webhooks#verify-manually. Written out here because `stripe` is imported in
-one module only; the tests hold it against the official client's own verification.
+https://docs.stripe.com/webhooks#verify-manually. Written out here because `stripe` is imported by
+its gateway only; the tests hold it against the official client's own verification.
 """
 
 import hashlib
