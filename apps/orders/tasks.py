@@ -28,6 +28,7 @@ def advance_sagas() -> int:
 def sweep() -> None:
     """Whatever bell was lost: ring again for what is due."""
     wake.wake_for_trial()
+    wake.wake_late_hearers()
     if expiry.anything_due():
         bells.ring("orders.advance_sagas")
     bells.ring("payments.apply_webhooks")

@@ -23,7 +23,7 @@ WAKE_BACKING_OFF = """
     UPDATE orders_saga s SET due_at = now()
     FROM (SELECT order_id FROM orders_saga
           WHERE state IN ('forward', 'undoing') AND due_at > now() AND lease_until IS NULL
-            AND waiting_for = '' AND last_error LIKE 'Gateway%%'
+            AND waiting_for = '' AND last_error LIKE %s
           ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED) AS waiting
     WHERE s.order_id = waiting.order_id
 """
@@ -54,9 +54,18 @@ def wake_for_trial() -> int:
     return _wake_backing_off(limit=breaker.TRIALS) if breaker.trial_is_due() else 0
 
 
-def _wake_backing_off(*, limit: int | None) -> int:
+def wake_late_hearers() -> int:
+    """Who was turned away after the circuit closed, by a process that had not heard of it yet.
+
+    They were in its hands when all others were woken, and would come round within a minute.
+    """
+    closed = breaker.is_closed()
+    return _wake_backing_off(limit=None, error="GatewayCircuitOpen%") if closed else 0
+
+
+def _wake_backing_off(*, limit: int | None, error: str = "Gateway%") -> int:
     with connection.cursor() as cursor:
-        cursor.execute(WAKE_BACKING_OFF, [limit])
+        cursor.execute(WAKE_BACKING_OFF, [error, limit])
         woken = cursor.rowcount
     if woken:
         transaction.on_commit(lambda: bells.ring("orders.advance_sagas"))

@@ -213,6 +213,14 @@ def trial_is_due() -> bool:
     return False
 
 
+def is_closed() -> bool:
+    """Whether the circuit was open and is not any more. False when nobody knows."""
+    with suppress(Away):
+        state, _ = _asker.ask(_read)
+        return bool(state == CLOSED)
+    return False
+
+
 _asker = QuickRedis("gateway circuit", lambda: settings.REDIS_URL)
 
 

@@ -277,6 +277,35 @@ def test_all_who_waited_go_on_at_once_and_are_charged_once(
     assert guarded.stock(kettle) == (50 - FAILURES_TO_OPEN - 15, 0)
 
 
+def test_late_hearers_go_on_with_the_next_sweep(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
+) -> None:
+    """A process learns within half a second that the circuit closed; meanwhile it turns away."""
+    fall_away(guarded, kettle)
+    late = guarded.place((kettle, 1))
+    guarded.hurry()
+    guarded.run()
+    assert guarded.saga(late).last_error.startswith("GatewayCircuitOpen")
+    guarded.sandbox.faults()
+    in_a_minute = Now() + timedelta(minutes=1)
+    Saga.objects.exclude(order_id=late).update(due_at=in_a_minute)
+    Saga.objects.filter(order_id=late).update(due_at=in_a_minute, lease_until=in_a_minute)
+    rest_ends(redis_of_tests)
+    tasks.sweep()
+    guarded.run()
+    tell_of_recovery()  # and the late one is in somebody's hands
+    guarded.run()
+    Saga.objects.filter(order_id=late).update(lease_until=None)
+    assert guarded.statuses(late) == ["PENDING"]
+    rung.clear()
+
+    tasks.sweep()
+
+    assert "orders.advance_sagas" in rung
+    guarded.run()
+    guarded.assert_confirmed(late)
+
+
 def test_lost_bell_costs_only_time(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
 ) -> None:
