@@ -34,7 +34,7 @@ test: $(VENV)/.installed-dev browser wrk ## the whole test suite, on its own dat
 faults: $(VENV)/.installed-dev faketime ## break the running shop in every known way; FAULTS="--only redis-frozen" for one
 	@exec $(BIN)/python -m faults $(FAULTS)
 
-bench: $(VENV)/.installed-dev wrk ## how fast the shop is, in half an hour; BENCH="--only accept" for a part, "--quick"
+bench: $(VENV)/.installed-dev wrk ## how fast the shop is, in most of an hour; BENCH="--only accept" for a part, "--quick"
 	@exec $(BIN)/python -m bench $(BENCH)
 
 check: lint types imports migrations deploy test ## everything: lint, types, imports, migrations, deploy check, tests
