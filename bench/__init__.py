@@ -4,7 +4,7 @@ Each scenario starts the real processes, puts load on them from wrk (a compiled 
 measuring costs little of what is measured), repeats, and answers with figures; report.py draws
 them. Nothing here is imported by the shop.
 
-    python -m bench                             everything, about half an hour
+    python -m bench                             everything, most of an hour
     python -m bench --only accept,browse        some of it
     python -m bench --quick                     whether it works, not how fast
 """
