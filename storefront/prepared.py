@@ -33,7 +33,7 @@ def run(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
 def document(rows: Iterable[Mapping[str, Any]]) -> str:
     """A batch as one JSON parameter, for `json_to_recordset(%s::json) AS n(id uuid, …)`.
 
-    Python writes it a dozen times quicker than one array for each column.
+    Python writes a saga's 128 rows of 14 columns in 0.14 ms, and as an array for each in 1.13.
     """
     return orjson.dumps(list(rows)).decode()
 
