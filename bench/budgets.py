@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.findings import Budget, Findings
+from bench.scenarios.browse import PACED
 
 
 def budgets(found: Sequence[Findings]) -> list[Budget]:
@@ -80,11 +81,15 @@ def _gate(rows: Sequence[Any]) -> Budget:
 
 
 def _browse(rows: Sequence[Any]) -> Budget:
-    page = _row(rows, page="product page", when="during the sale")
+    page = _row(rows, page=PACED, when="during the sale")
+    fastest = _row(rows, page="product page", when="during the sale")
     return Budget(
         what="cached product page while a flash sale runs",
         wanted="≥ 1,000/s, p99 ≤ 50 ms",
-        measured=f"{page['per_second']:,}/s, p99 {page['p99_ms']:,.0f} ms" if page else "",
+        measured=f"{page['per_second']:,}/s, p99 {page['p99_ms']:,.0f} ms"
+        f" (as fast as 16 can look: {fastest['per_second']:,}/s, p99 {fastest['p99_ms']:,.0f} ms)"
+        if page and fastest
+        else "",
         holds=page["per_second"] >= 1000 and page["p99_ms"] <= 50 if page else None,
     )
 

@@ -99,7 +99,8 @@ SOME = "SELECT id FROM bench_past ORDER BY random() LIMIT 100"
 PRODUCTS = """
     INSERT INTO catalog_product (slug, name, description, vendor, category_id, tags, published,
                                  featured, price_amount, currency, updated_at)
-    SELECT 'bench-many-' || n, initcap(a.word) || ' ' || initcap(b.word) || ' No. ' || n,
+    SELECT 'bench-many-' || n,
+           initcap(a.word) || ' ' || initcap(b.word) || ' by ' || initcap(c.word) || ' No. ' || n,
            '<p>A ' || a.word || ' ' || b.word || ' for slow mornings.</p>', 'Bench',
            (SELECT id FROM catalog_category WHERE slug = 'bench'), '[]', true, false,
            500 + n %% 20000, 'USD', now()
@@ -108,6 +109,8 @@ PRODUCTS = """
                         AS word) a
     CROSS JOIN LATERAL (SELECT (ARRAY['mug', 'kettle', 'lamp', 'bowl', 'blanket', 'teapot',
                                       'candle'])[1 + n %% 7] AS word) b
+    CROSS JOIN LATERAL (SELECT substr(translate(md5((n %% 5000)::text), '0123456789', 'ghijklmnop'),
+                                      1, 8) AS word) c  -- as many words as a large shop has
     RETURNING id
 """
 VARIANTS = """

@@ -21,7 +21,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=15.0, help="combinations are tried for as long (15)"
     )
-    parser.add_argument("--only", metavar="NAME,…", default="", help="these faults and no others")
+    parser.add_argument(
+        "--only", metavar="NAME,…", default="", help="these faults and no others; a+b: at once"
+    )
     parser.add_argument("--report", type=Path, default=REPORT, help="folder for the report")
     parser.add_argument("--home", type=Path, default=HOME, help="where the broken shop lives")
     parser.add_argument("--rate", type=float, default=16.0, help="purchases begun a second (16)")
@@ -48,19 +50,20 @@ def main(words: list[str]) -> int:
         for fault in FAULTS:
             say(f"{fault.name:26} {fault.done}")
         return 0
-    names = [name for name in wanted.only.split(",") if name]
-    if unknown := set(names) - set(BY_NAME):
+    groups = [name.split("+") for name in wanted.only.split(",") if name]
+    if unknown := {name for group in groups for name in group} - set(BY_NAME):
         say(f"no such fault: {', '.join(sorted(unknown))} (python -m faults --list)")
         return 2
-    faults = [BY_NAME[name] for name in names] or list(FAULTS)
+    faults = [tuple(BY_NAME[name] for name in group) for group in groups]
+    faults = faults or [(fault,) for fault in FAULTS]
     seed = random.SystemRandom().randrange(1_000_000) if wanted.seed is None else wanted.seed
-    say(f"seed {seed}: {len(faults)} faults" + ("" if names else ", then combinations"))
+    say(f"seed {seed}: {len(faults)} faults" + ("" if groups else ", then combinations"))
     wanted.report.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both leave through `with`
     with Shop(home=wanted.home.resolve(), ports=ports, seed=seed, say=say) as shop:
         run = Run(shop, seed=seed, folder=wanted.report, say=say)
         run.shoppers.mood.rate = wanted.rate
-        run(faults, until=began + wanted.minutes * 60, combined=not names)
+        run(faults, until=began + wanted.minutes * 60, combined=not groups)
         record = run.record()
     (wanted.report / "report.json").write_text(json.dumps(record, indent=1, default=str))
     (wanted.report / "index.html").write_text(render(record))

@@ -88,16 +88,21 @@ class Run:
         self._ending = threading.Event()
         self._supplier = threading.Thread(target=self._supply, name="supplier", daemon=True)
 
-    def __call__(self, faults: Sequence[Fault], *, until: float, combined: bool) -> None:
-        """Every one of `faults`, then combinations, two of them at least, until `until`."""
+    def __call__(
+        self, faults: Sequence[tuple[Fault, ...]], *, until: float, combined: bool
+    ) -> None:
+        """Every one of `faults` (a tuple of several: at once); then combinations, until `until`.
+
+        Two of those at least.
+        """
         self._supplier.start()
         self.watcher.start()
         self.shoppers.start()
         books_at_the_end = False
         try:
             time.sleep(CALM_BEFORE)
-            for fault in faults:
-                self._one((fault,))
+            for together in faults:
+                self._one(together)
             if combined:
                 self._combinations(until)
             books_at_the_end = True

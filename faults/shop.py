@@ -27,8 +27,11 @@ from typing import Any, Self
 import psycopg
 import redis
 import requests
+from django.utils import timezone
 
+from apps.catalog.models import Variant
 from apps.promos.models import Promo
+from apps.sales.models import FlashSale
 from faults.place import DATABASE, HOLD_CAP_SECONDS, HOLD_SECONDS
 from faults.proxy import Proxy
 from storefront import embedded, failpoints
@@ -39,7 +42,7 @@ from storefront.stack import Ports, Stack
 from storefront.stack.programs import celery, programs
 from storefront.stack.running import running_pid
 
-HOT, SCARCE = "FAULTS-HOT", "FAULTS-SCARCE"
+HOT, SCARCE = "FAULTS-HOT", "FAULTS-SCARCE"  # the scarce in a flash sale, behind the stock gate
 COLD = tuple(f"FAULTS-COLD-{number}" for number in range(1, 9))
 PROMO, PROMO_ONCE = "FAULTS10", "FAULTSONCE"  # a total limit; a limit per customer
 Rule = dict[str, Any]
@@ -154,6 +157,15 @@ class Shop:
         kinds = Promo.Kind
         Promo.objects.create(code=PROMO, kind=kinds.PERCENTAGE, percent_bp=1000, total_limit=40)
         Promo.objects.create(code=PROMO_ONCE, kind=kinds.FIXED, amount=200, customer_limit=1)
+        now = timezone.now()
+        sale = FlashSale.objects.create(
+            name="The last three",
+            slug="the-last-three",
+            doors_at=now,
+            starts_at=now,
+            ends_at=now + timedelta(days=1),
+        )
+        sale.variants.set(Variant.objects.filter(sku=SCARCE))
 
     def _wake_everybody(self) -> None:
         """Who is frozen cannot be asked to stop."""

@@ -9,5 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 get_asgi_application()
 
 from apps.live.routing import application  # noqa: E402  (needs the loaded apps)
+from storefront import heap  # noqa: E402
 
 __all__ = ["application"]
+
+heap.keep_what_is_loaded()

@@ -1,10 +1,11 @@
 """For what is answered in front of Django: where a request came to, and what every answer carries.
 
-Django's handler is not quick: a dozen middlewares for each request. Three kinds of request come by
+Django's handler is not quick: a dozen middlewares for each request. Four kinds of request come by
 the hundred a second and are all alike, so that they are answered without it:
 
+    apps/shop/window.py            looks at a product's kept page
     apps/api/turnstile.py          checkouts of a flash sale's sold-out goods
-    apps/api/express.py            guests' plain checkouts
+    apps/api/express.py            plain checkouts of guests and of apps with a token
     apps/payments/quick_door.py    the gateway's webhooks
 
 Each takes only what is plainly its own; the rest, mistakes included, goes on to Django.
@@ -18,6 +19,9 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 
 from storefront import csp
 
@@ -43,8 +47,7 @@ def origin(environ: Environ) -> str | None:
 
 @lru_cache(maxsize=256)
 def _origin(scheme: str, forwarded: str, host: str, name: str, port: str) -> str | None:
-    meta = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(), "wsgi.url_scheme": scheme}
-    meta |= {"SERVER_NAME": name, "SERVER_PORT": port}
+    meta = _meta(scheme) | {"SERVER_NAME": name, "SERVER_PORT": port}
     if host:
         meta["HTTP_HOST"] = host
     if settings.SECURE_PROXY_SSL_HEADER and forwarded:
@@ -59,26 +62,22 @@ def _origin(scheme: str, forwarded: str, host: str, name: str, port: str) -> str
     return f"{request.scheme}://{seen}"
 
 
-@lru_cache(maxsize=2)
-def policies(secure: bool) -> tuple[tuple[str, str], ...]:
-    """The headers that the middlewares add to every answer that is no page."""
-    hsts = f"max-age={settings.SECURE_HSTS_SECONDS}"
-    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
-        hsts += "; includeSubDomains"
-    if settings.SECURE_HSTS_PRELOAD:
-        hsts += "; preload"
-    return (
-        ("Content-Security-Policy", csp.NOTHING),
-        ("X-Frame-Options", settings.X_FRAME_OPTIONS),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", settings.SECURE_REFERRER_POLICY),
-        ("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY),
-        *(
-            (("Strict-Transport-Security", hsts),)
-            if secure and settings.SECURE_HSTS_SECONDS
-            else ()
-        ),
-    )
+def _meta(scheme: str) -> Environ:
+    return {"REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO(), "wsgi.url_scheme": scheme}
+
+
+@lru_cache(maxsize=8)
+def policies(secure: bool, at: str = "/api/v1/") -> tuple[tuple[str, str], ...]:
+    """The headers that the middlewares add to every answer at an address like `at`."""
+    request = WSGIRequest(_meta("https" if secure else "http") | {"PATH_INFO": at})
+    if secure and settings.SECURE_PROXY_SSL_HEADER:
+        name, value = settings.SECURE_PROXY_SSL_HEADER
+        request.META[name] = value
+    answer = HttpResponse()
+    del answer["Content-Type"]
+    for middleware in (SecurityMiddleware, csp.PolicyMiddleware, XFrameOptionsMiddleware):
+        middleware(lambda _: answer).process_response(request, answer)
+    return tuple(answer.items())
 
 
 def short_body(environ: Environ, at_most: int) -> bytes | None:

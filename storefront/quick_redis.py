@@ -72,6 +72,12 @@ class QuickClient(redis.Redis):
         line.send_command(*args, check_health=False)
         return self.parse_response(line, args[0], **options)
 
+    def ask_together(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The answers to several commands that go out as one packet."""
+        line = self._line()
+        line.send_packed_command(line.pack_commands(commands), check_health=False)
+        return [self.parse_response(line, command[0]) for command in commands]
+
     def _line(self) -> Any:
         """This thread's connection, made anew where it is another process's, or hung up on."""
         line = getattr(self._kept, "line", None)

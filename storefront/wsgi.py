@@ -13,9 +13,12 @@ from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
 from apps.api.express import Express  # noqa: E402
 from apps.api.turnstile import Turnstile  # noqa: E402
 from apps.payments.quick_door import QuickDoor  # noqa: E402
+from apps.shop.window import Window  # noqa: E402
+from storefront import heap  # noqa: E402
 
-application = QuickDoor(Turnstile(Express(shop)))
+application = QuickDoor(Turnstile(Express(Window(shop))))
 
 # Import the views now: otherwise the first requests of every thread do, all at once, while
 # shoppers wait.
 _ = get_resolver().url_patterns
+heap.keep_what_is_loaded()

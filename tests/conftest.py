@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
-from apps.sales import on_sale
+from apps.sales import gate_counts, on_sale
 from storefront import embedded
 from tests.emptying import empty_tables
 from tests.library_tables import template_database
@@ -65,6 +65,7 @@ def empty_redis(redis_of_tests: "redis.Redis") -> None:
     """No cart, cached page, rate limit, task or flash sale of an earlier test."""
     redis_of_tests.flushall()
     on_sale.assume_none(seconds=3600)
+    gate_counts.forget()
 
 
 @pytest.fixture(scope="session")

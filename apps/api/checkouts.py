@@ -19,7 +19,9 @@ from apps.api import bodies, documents
 from apps.api.endpoint import CART_TOKEN, WAITING_TICKET, Endpoint, sent, token_in
 from apps.api.shapes import Errors, refuse, refuse_if_any
 from apps.cart import carts
+from apps.cart.errors import CartError, CartNotFound, CartsUnavailable
 from apps.orders import intake
+from apps.orders.errors import OutcomeUnknown
 from apps.orders.intake import CheckoutRequest
 from storefront import rate_limits
 from storefront.problems import Problem
@@ -37,18 +39,23 @@ class Checkouts(Endpoint):
     def post(self, request: Request) -> Response:
         key = idempotency_key(request.META)
         body = read_checkout(sent(request))
-        cart = self._cart(request, body["cart"]) if body["cart"] else None
         user = request.user
-        accepted = intake.place_order(
-            checkout_request(
-                request.META,
-                key,
-                body,
-                base_url=f"{request.scheme}://{request.get_host()}",
-                user_id=user.pk if user is not None and user.is_authenticated else None,
-                cart=cart,
+        user_id = user.pk if user is not None and user.is_authenticated else None
+        try:
+            cart = self._cart(request, body["cart"]) if body["cart"] else None
+        except (CartNotFound, CartsUnavailable) as error:
+            accepted = _ordered_before(user_id, key, body, error)
+        else:
+            accepted = intake.place_order(
+                checkout_request(
+                    request.META,
+                    key,
+                    body,
+                    base_url=f"{request.scheme}://{request.get_host()}",
+                    user_id=user_id,
+                    cart=cart,
+                )
             )
-        )
         return Response(accepted.answer, status=202, headers=headers_of(accepted))
 
     def _cart(self, request: Request, cart_id: UUID) -> carts.CartView:
@@ -57,6 +64,23 @@ class Checkouts(Endpoint):
         cart = carts.find(cart_id, token=token, user=request.user)
         rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
         return cart
+
+
+def _ordered_before(
+    user_id: int | None, key: str, body: dict[str, Any], error: CartError
+) -> intake.Accepted:
+    """The answer that stands, where the cart went after it was ordered; raises `error` otherwise.
+
+    Another process may still be at it, with a cart that Redis has lost since: then nobody can say
+    yet, and OutcomeUnknown is raised.
+    """
+    scope = scope_of(user_id)
+    accepted = intake.recall(scope, key, fingerprint(scope, body))
+    if accepted is not None:
+        return accepted
+    if isinstance(error, CartNotFound) and carts.may_be_lost(error.cart_id):
+        raise OutcomeUnknown from error
+    raise error
 
 
 def headers_of(accepted: intake.Accepted) -> dict[str, str]:
@@ -118,10 +142,11 @@ def checkout_request(
     *,
     base_url: str,
     user_id: int | None = None,
+    password_digest: str | None = None,
     cart: carts.CartView | None = None,
 ) -> CheckoutRequest:
     """What the intake is asked, with whoever asks and the fingerprint of what was sent."""
-    scope = "guest" if user_id is None else f"user:{user_id}"
+    scope = scope_of(user_id)
     promo_code = body["promo_code"]
     if cart is not None:
         lines = tuple((line.sku, line.quantity) for line in cart.lines)
@@ -139,6 +164,7 @@ def checkout_request(
         shipping_method=body["shipping_method"],
         payment_method=body["payment_method"],
         user_id=user_id,
+        password_digest=password_digest,
         cart_id=body["cart"],
         promo_codes=promo_codes,
         billing_address=body["billing_address"],
@@ -146,6 +172,11 @@ def checkout_request(
         base_url=base_url,
         tickets=tuple((token_in(meta, WAITING_TICKET) or "").replace(" ", "").split(",")),
     )
+
+
+def scope_of(user_id: int | None) -> str:
+    """Whose keys these are."""
+    return "guest" if user_id is None else f"user:{user_id}"
 
 
 def fingerprint(scope: str, body: dict[str, Any]) -> bytes:

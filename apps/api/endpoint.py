@@ -62,12 +62,18 @@ class Endpoint(APIView):
     def check_throttles(self, request: Request) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
-        address = self.client_address
-        for limit in self.limits:
-            rate_limits.count(limit, address)
-        if request.user is not None and request.user.is_authenticated:
-            for limit in self.user_limits:
-                rate_limits.count(limit, request.user.pk)
+        user = request.user
+        signed_in = user is not None and user.is_authenticated
+        self.count_write(request.META, user.pk if signed_in else None)
+
+    @classmethod
+    def count_write(cls, meta: Mapping[str, Any], user_id: int | None) -> None:
+        """One more from this address, and by this user; raises rate_limits.LimitReached."""
+        for limit in cls.limits:
+            rate_limits.count(limit, rate_limits.client_address(meta))
+        if user_id is not None:
+            for limit in cls.user_limits:
+                rate_limits.count(limit, user_id)
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

@@ -57,6 +57,7 @@ __all__ = [
     "close",
     "create_guest",
     "find",
+    "may_be_lost",
     "merge",
     "of_user",
     "reopen",
@@ -99,6 +100,11 @@ def find(cart_id: UUID, *, token: str | None = None, user: Shopper | None = None
     if token:
         return guests.find(cart_id, token).cart
     raise CartNotFound(cart_id)
+
+
+def may_be_lost(cart_id: UUID) -> bool:
+    """Whether Redis may have lost this guest's cart a moment ago. Raises `CartsUnavailable`."""
+    return guests.may_be_lost(cart_id)
 
 
 def set_line(cart: CartView, sku: str, quantity: int) -> CartView:

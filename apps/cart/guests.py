@@ -6,6 +6,7 @@
         version      counts changes, so that a merge can tell whether the cart moved meanwhile
         next         position of the next new line
         sku:<SKU>    "<position>:<quantity>"
+    carts:since      when this Redis was first seen empty, in seconds since 1970
 
 A line is changed by a script inside Redis, so that two tabs which add at the same moment both
 count; reading, changing here and writing back would lose one of them. Every call is one round trip,
@@ -20,8 +21,10 @@ import hmac
 import json
 import logging
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +44,10 @@ from apps.cart.errors import (
 )
 
 logger = logging.getLogger(__name__)
+
+# A checkout that was begun with a cart is over by then: its wait for the intake, and the commit.
+LOSS_IS_FELT_FOR = timedelta(seconds=60)
+_SINCE = "carts:since"
 
 # Each script answers {outcome, …}; "gone" when the cart expired since it was read.
 _CHANGE_LINE = """
@@ -115,6 +122,7 @@ def create() -> CartView:
         pipeline = _client().pipeline(transaction=True)
         pipeline.hset(_key(cart_id), mapping=fields)
         pipeline.pexpire(_key(cart_id), settings.CART_TIME)
+        pipeline.set(_SINCE, _made_at(cart_id), nx=True)
         pipeline.execute()
     return CartView(id=cart_id, owner_id=None, token=token, lines=(), promo_codes=())
 
@@ -128,6 +136,26 @@ def find(cart_id: UUID, token: str) -> Versioned:
     if not hmac.compare_digest(digest, _digest(token)):
         raise CartNotFound(cart_id)
     return Versioned(_view(cart_id, token, fields), fields["version"])
+
+
+def may_be_lost(cart_id: UUID) -> bool:
+    """Whether a cart that is not there may have been, until Redis lost it a moment ago.
+
+    Redis was emptied or started within LOSS_IS_FELT_FOR, and the id is of before that: who has
+    just ordered the cart elsewhere and asks again must not hear that there is no such thing. A
+    customer's cart, which is not kept here, is no exception: that would tell strangers of it.
+    """
+    if cart_id.version != 7:
+        return False  # not of ours
+    now = time.time()
+    with _answering():
+        pipeline = _client().pipeline(transaction=True)
+        pipeline.set(_SINCE, int(now * 1000) / 1000, nx=True)  # as precise as the ids are
+        pipeline.get(_SINCE)
+        pipeline.info("server")
+        _, emptied_at, server = pipeline.execute()
+    since = max(float(emptied_at), now - server["uptime_in_seconds"])
+    return _made_at(cart_id) < since and now - since < LOSS_IS_FELT_FOR.total_seconds()
 
 
 def set_line(cart: CartView, sku: str, quantity: int, *, available: int) -> CartView:
@@ -191,6 +219,11 @@ def _view(cart_id: UUID, token: str | None, fields: Mapping[str, str]) -> CartVi
         lines=tuple(line for _, line in lines),
         promo_codes=tuple(json.loads(fields["promos"])),
     )
+
+
+def _made_at(cart_id: UUID) -> float:
+    """Seconds since 1970, by the id: it is a UUIDv7 (RFC 9562)."""
+    return (cart_id.int >> 80) / 1000
 
 
 def _key(cart_id: UUID) -> str:

@@ -1,24 +1,22 @@
-"""Looking around in the shop: lists, facets, the category tree, product pages.
+"""Looking around in the shop: lists, the category tree, product pages.
 
 Lists come from SQL in a bounded number of queries, with everything a card shows annotated on each
 product. Whether something is in stock is asked of the stock rows, holds taken off, never of a
 cache. Product pages and the tree come from Redis (cache.py) and hold no availability.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from operator import attrgetter
+from typing import Any, TypedDict, Unpack
 
 from django.conf import settings
-from django.contrib.postgres.search import SearchRank
+from django.contrib.postgres.search import CombinedSearchQuery, SearchQuery, SearchRank
 from django.db.models import (
-    Count,
     Exists,
     F,
     IntegerField,
-    Max,
-    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -34,6 +32,8 @@ from apps.catalog import search as wording
 from apps.catalog.models import Category, Product, ProductImage, Variant
 from apps.catalog.pictures import PLACEHOLDER
 from apps.inventory.models import StockItem
+
+COUNTS_KEPT = timedelta(minutes=1)  # what is counted over the whole shop
 
 SHOP_ORDER = ("-featured", "name", "id")
 # Each ends in a unique column, so that pages neither skip nor repeat. Relevance has no column of
@@ -55,15 +55,17 @@ class UnknownOrdering(ValueError):
         self.ordering = ordering
 
 
-def products(
-    *,
-    search: str | None = None,
-    category: str | None = None,
-    min_price: int | None = None,
-    max_price: int | None = None,
-    in_stock: bool | None = None,
-    ordering: str | None = None,
-) -> QuerySet[Product]:
+class Wishes(TypedDict, total=False):
+    """What a list is narrowed by; None and left out are no wish. See `products`."""
+
+    search: str | None
+    category: str | None
+    min_price: int | None
+    max_price: int | None
+    in_stock: bool | None
+
+
+def products(*, ordering: str | None = None, **wishes: Unpack[Wishes]) -> QuerySet[Product]:
     """Published products, lazily; slice it and read it once.
 
     `category` is a slug and includes the shelves below it; an unknown one lists nothing. Prices in
@@ -74,9 +76,25 @@ def products(
     over all variants and warehouses), `in_stock`, `dearest_amount` (highest price of an active
     variant, minor units; above `price_amount` the card says "from"), and `rank` when searching.
     """
+    found, query = narrowed(**wishes)
+    if query is not None:
+        found = found.annotate(rank=SearchRank(F("search"), query))
+    found = found.order_by(*_columns(ordering, is_ranked=query is not None))
+    return found.select_related("category").defer("search", "description").annotate(**_CARD)
+
+
+def narrowed(
+    *,
+    search: str | None = None,
+    category: str | None = None,
+    min_price: int | None = None,
+    max_price: int | None = None,
+    in_stock: bool | None = None,
+) -> tuple[QuerySet[Product], CombinedSearchQuery | SearchQuery | None]:
+    """The rows of such a list, in no order and with nothing worked out; and what ranks them."""
     # Stock is never a replica's business: a filter by it asks the primary.
     database = "default" if in_stock is not None else settings.CATALOGUE_DATABASE
-    found = Product.objects.using(database).filter(published=True)
+    found = Product.objects.using(database).filter(published=True).order_by()
     if category is not None:
         found = found.filter(category__in=_below(category, database))
     if min_price is not None:
@@ -85,56 +103,45 @@ def products(
         found = found.filter(price_amount__lte=max_price)
     if in_stock is not None:
         found = found.filter(_IN_STOCK if in_stock else ~_IN_STOCK)
-    found, is_ranked = _matching(found, search, database)
-    found = found.order_by(*_columns(ordering, is_ranked=is_ranked))
-    return found.select_related("category").defer("search", "description").annotate(**_CARD)
+    return _matching(found, search, database)
 
 
-@dataclass(frozen=True)
-class CategoryFacet:
-    """One shelf and how many of the listed products stand on it or below it."""
+def portion(found: QuerySet[Product], *, after: int, count: int) -> list[Product]:
+    """`count` products of a list (from products(); unsliced), those before it skipped.
 
-    slug: str
-    name: str
-    depth: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Facets:
-    """What a list could be narrowed by. Prices in minor units; None for an empty list."""
-
-    total: int
-    in_stock: int
-    min_price: int | None
-    max_price: int | None
-    categories: tuple[CategoryFacet, ...]
-
-
-def facets(found: QuerySet[Product]) -> Facets:
-    """Counts over all of `found` (from products(); unsliced), in three queries.
-
-    Shelves come in the tree's order, those without a product left out.
+    Far into a list PostgreSQL would work out what a card shows for all that are skipped: so first
+    which they are, then what they show.
     """
-    listed = Product.objects.using(found.db).filter(pk__in=found.order_by().values("pk"))
-    summary = listed.aggregate(
-        total=Count("pk"),
-        in_stock=Count("pk", filter=Q(_IN_STOCK)),
-        min_price=Min("price_amount"),
-        max_price=Max("price_amount"),
-    )
-    counts: Counter[int] = Counter(
-        dict(listed.order_by().values_list("category_id").annotate(number=Count("pk")))
-    )
-    shelves = list(Category.objects.using(found.db).order_by("path"))
-    return Facets(
-        **summary,
-        categories=tuple(
-            CategoryFacet(slug=shelf.slug, name=shelf.name, depth=shelf.depth, count=number)
-            for shelf in shelves
-            if (number := sum(counts[o.pk] for o in shelves if o.path.startswith(shelf.path)))
-        ),
-    )
+    if not after:
+        return list(found[:count])
+    ids = list(found.values_list("pk", flat=True)[after : after + count])
+    shown = {product.pk: product for product in found.filter(pk__in=ids).order_by()}
+    return [shown[pk] for pk in ids if pk in shown]
+
+
+def last_few(*, units: int, count: int) -> list[Product]:
+    """Up to `count` products of which there are `units` or fewer left, the fewest first.
+
+    To know which they are, the stock of the whole shop is added up: they are remembered for a
+    minute, some more than are shown. What is left of them is asked now.
+    """
+
+    def fill() -> list[int]:
+        left = Sum(F("on_hand") - F("reserved"))
+        few = (
+            StockItem.objects.filter(on_hand__gt=F("reserved"), variant__active=True)
+            .values("variant__product")
+            .annotate(left=left)
+            .filter(left__lte=units, variant__product__published=True)
+            .order_by("left", "variant__product")
+        )
+        return list(few.values_list("variant__product", flat=True)[: 4 * count])
+
+    name = f"{units}-{count}"
+    few: list[int] = cache.remembered("few", name, fill=fill, decode=list, fresh=COUNTS_KEPT) or []
+    scarce = attrgetter("units_left", "name", "pk")
+    found = sorted(products(in_stock=True).filter(pk__in=few), key=scarce)
+    return [product for product in found if scarce(product)[0] <= units][:count]
 
 
 @dataclass(frozen=True)
@@ -306,10 +313,10 @@ def _below(slug: str, database: str) -> list[int]:
 
 def _matching(
     found: QuerySet[Product], text: str | None, database: str
-) -> tuple[QuerySet[Product], bool]:
+) -> tuple[QuerySet[Product], CombinedSearchQuery | SearchQuery | None]:
     wanted = wording.cleaned(text)
     if not wanted:
-        return found, False
+        return found, None
     query = wording.query_for(wanted)
     # Whoever types an article number wants that article. Looked up first: as a subquery beside
     # the text search it would keep PostgreSQL from using either index.
@@ -319,7 +326,7 @@ def _matching(
         corrected = wording.corrected_query_for(wanted, using=database)
         if corrected is not None:
             query, matching = corrected, found.filter(search=corrected)
-    return matching.annotate(rank=SearchRank(F("search"), query)), True
+    return matching, query
 
 
 def _columns(ordering: str | None, *, is_ranked: bool) -> tuple[str, ...]:

@@ -24,8 +24,11 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import orjson
+from django.conf import settings
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
+
+from storefront.quick_redis import quick_client
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +81,18 @@ class _Found:
 
 
 def remembered(
-    kind: str, name: str, *, fill: Callable[[], T | None], decode: Callable[[Any], T]
+    kind: str,
+    name: str,
+    *,
+    fill: Callable[[], T | None],
+    decode: Callable[[Any], T],
+    fresh: timedelta = FRESH,
 ) -> T | None:
     """The page `name`, from Redis or from `fill` (run once however many ask).
 
     `fill` answers a dataclass, list or dict that orjson can write, or None where there is no such
-    page; `decode` makes the same thing of the JSON that comes back.
+    page; `decode` makes the same thing of the JSON that comes back. It is filled anew after
+    `fresh`, which is not longer than FRESH, or dropped stamps would be forgotten before it.
     """
     key = _Key(kind, name)
     deadline = time.monotonic() + WAIT.total_seconds()
@@ -104,9 +113,32 @@ def remembered(
             return fill()
         time.sleep(random.uniform(0.005, 0.025))
     try:
-        return _fill(key, fill, decode)
+        return _fill(key, fill, decode, fresh)
     finally:
         _unclaim(key, token)
+
+
+def glance(*pages: tuple[str, str]) -> tuple[bytes | None, ...] | None:
+    """What Redis holds of `pages`, (kind, name) each, and their stamps, unread; one question.
+
+    For whoever keeps what was made of a page and asks only whether it is still the same: equal
+    answers are equal pages. None when one is missing or past its five minutes, or Redis is away:
+    then ask `remembered`, which fills.
+    """
+    keys = [_Key(kind, name) for kind, name in pages]
+    names = [name for key in keys for name in (key.page, key.stamp)]
+    if _lost_a_drop:
+        return None
+    try:
+        found, *left = _ask(
+            lambda _: quick_client(settings.CACHES["default"]["LOCATION"]).ask_together(
+                ("MGET", *names, EVERYTHING), *(("PTTL", key.page) for key in keys)
+            )
+        )
+    except _Away:
+        return None
+    fresh = all(milliseconds > STALE.total_seconds() * 1000 for milliseconds in left)
+    return tuple(found) if fresh else None
 
 
 def forget(kind: str, name: str) -> None:
@@ -120,7 +152,9 @@ def forget_everything() -> None:
     _drop(EVERYTHING)
 
 
-def _fill(key: _Key, fill: Callable[[], T | None], decode: Callable[[Any], T]) -> T | None:
+def _fill(
+    key: _Key, fill: Callable[[], T | None], decode: Callable[[Any], T], fresh: timedelta
+) -> T | None:
     try:
         # Another filler may have finished between our look and our claim.
         found = _look(key)
@@ -129,7 +163,7 @@ def _fill(key: _Key, fill: Callable[[], T | None], decode: Callable[[Any], T]) -
     if found.is_there and found.is_fresh:
         return _decoded(found, decode)
     made = fill()
-    keep = MISSING if made is None else FRESH + STALE
+    keep = MISSING if made is None else fresh + STALE
     packed = orjson.dumps([found.stamps, made])
     try:
         _ask(lambda redis: redis.set(key.page, packed, px=keep))

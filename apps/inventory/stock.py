@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from apps.catalog.models import Variant
 from apps.inventory.models import StockItem, StockMovement, Warehouse
+from storefront import prepared
 
 
 class UnknownSku(Exception):
@@ -33,9 +34,7 @@ AVAILABLE = """
 
 def availability(skus: Iterable[str]) -> dict[str, int]:
     """Units for sale by SKU, over all warehouses, holds taken off; unknown SKUs are absent."""
-    with connection.cursor() as cursor:
-        cursor.execute(AVAILABLE, [list(skus)])
-        return dict(cursor.fetchall())
+    return dict(prepared.fetch(AVAILABLE, [list(skus)]))
 
 
 def in_stock() -> Exists:

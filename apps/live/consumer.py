@@ -9,7 +9,6 @@ What is heard, and what happens when a push gets lost, is the hub's (hub.py).
 """
 
 import asyncio
-import json
 import logging
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,7 +20,7 @@ from django.db import Error as DatabaseTrouble
 from apps.live import visitor
 from apps.live.database import ask
 from apps.live.hub import hub
-from apps.orders import payloads
+from apps.orders import moves, payloads
 from storefront.rate_limits import LimitReached
 
 logger = logging.getLogger(__name__)
@@ -76,14 +75,14 @@ class OrderConsumer(AsyncWebsocketConsumer):
             await self.close(POLICY)
 
     async def disconnect(self, code: int) -> None:
-        await hub.leave(self)
+        hub.leave(self)
 
-    async def moved(self, payload: dict[str, Any]) -> None:
-        """A push reached this process."""
+    async def moved(self, seq: int, text: str) -> None:
+        """A push reached this process: move `seq`, `text` as the browser gets it."""
         async with self._sending:
-            if payload["seq"] == self.last_seq + 1:
-                await self._pass_on(payload)
-            elif payload["seq"] > self.last_seq:
+            if seq == self.last_seq + 1:
+                await self._pass_on(seq, text)
+            elif seq > self.last_seq:
                 await self._refill()
 
     async def catch_up(self) -> None:
@@ -93,11 +92,11 @@ class OrderConsumer(AsyncWebsocketConsumer):
 
     async def _refill(self) -> None:
         for payload in await ask(payloads.events_after, self._order, self.last_seq):
-            await self._pass_on(payload)
+            await self._pass_on(payload["seq"], moves.as_text(payload))
 
-    async def _pass_on(self, payload: dict[str, Any]) -> None:
-        await self.send(json.dumps(payload, ensure_ascii=False))
-        self.last_seq = payload["seq"]
+    async def _pass_on(self, seq: int, text: str) -> None:
+        await self.send(text)
+        self.last_seq = seq
 
 
 def read_address(scope: dict[str, Any]) -> tuple[UUID, str | None, int]:

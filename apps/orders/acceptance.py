@@ -1,5 +1,6 @@
 """Accepting a batch of checkouts in one transaction.
 
+    0. know       an app's token against its account: closed, or another password → signed out
     1. replay     keys that the database knows: same body → the stored answer, other → refused
     2. refuse     carts that already have a live order; everybody, when too many are under way
     3. price      every checkout, by today's catalogue and promos; compare the expected total
@@ -24,6 +25,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, connection,
 
 from apps.catalog import prices
 from apps.catalog.prices import Offer
+from apps.customers import accounts
 from apps.inventory import holds
 from apps.inventory.allocation import ReserveRequest, Wanted
 from apps.orders import intake_rows, payloads
@@ -36,6 +38,7 @@ from apps.orders.errors import (
     OutOfStock,
     Overloaded,
     PriceChanged,
+    SignedOut,
 )
 from apps.orders.numbers import order_number
 from apps.orders.pending import Accepted, CheckoutRequest, Pending
@@ -120,7 +123,8 @@ class _DatabaseGone(Exception):
 
 def _accept(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exception]:
     """Steps 1 to 6, inside the caller's transaction; one outcome per pending."""
-    outcomes = _recognised(batch)
+    outcomes = _signed_out(batch)
+    outcomes |= _recognised([p for p in batch if p.order_id not in outcomes])
     running = [pending for pending in batch if pending.order_id not in outcomes]
     if running:
         gauge.refresh()
@@ -136,17 +140,32 @@ def _accept(batch: Sequence[Pending], gauge: QueueGauge) -> list[Accepted | Exce
     return [outcomes[pending.order_id] for pending in batch]
 
 
+def _signed_out(batch: Sequence[Pending]) -> dict[UUID, Accepted | Exception]:
+    """What those hear whose account is closed, or has another password than their token says."""
+    claims = {
+        pending.order_id: (pending.request.user_id, pending.request.password_digest)
+        for pending in batch
+        if pending.request.user_id is not None and pending.request.password_digest is not None
+    }
+    good = accounts.still_signed_in(claims.values()) if claims else set()
+    return {order_id: SignedOut() for order_id, claim in claims.items() if claim not in good}
+
+
 def _recognised(batch: Sequence[Pending]) -> dict[UUID, Accepted | Exception]:
     """What those hear whose key, or whose cart, has made an order before."""
     if not batch:
         return {}
     outcomes: dict[UUID, Accepted | Exception] = {}
-    known = intake_rows.known_keys([pending.key for pending in batch])
+    # In this order: who is seen to have taken the cart is seen to have used the key, or the other
+    # press of the same button, committed between the two, would be somebody else's order.
     carts = intake_rows.live_orders_of_carts([p.request.cart_id for p in batch])
+    known = intake_rows.known_keys([pending.key for pending in batch])
     for pending in batch:
         if pending.key in known:
             try:
-                outcomes[pending.order_id] = _replayed(known[pending.key], pending.request)
+                outcomes[pending.order_id] = replayed(
+                    known[pending.key], pending.request.fingerprint
+                )
             except IdempotencyKeyReused as error:
                 outcomes[pending.order_id] = error
         elif pending.request.cart_id in carts:
@@ -269,8 +288,9 @@ def _write(
         outcomes[pending.order_id] = Accepted(pending.order_id, answers[pending.order_id])
 
 
-def _replayed(known: intake_rows.KnownKey, request: CheckoutRequest) -> Accepted:
-    if known.fingerprint != request.fingerprint:
+def replayed(known: intake_rows.KnownKey, fingerprint: bytes) -> Accepted:
+    """The stored answer, to who asks the same again; raises IdempotencyKeyReused."""
+    if known.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     return Accepted(known.order_id, known.answer, replayed=True)
 

@@ -7,4 +7,8 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.orders import wake  # noqa: F401  (connects its receiver)
+        from apps.orders import intake_rows
+        from apps.orders import wake as wake  # connects its receivers
+        from apps.sales import gate_counts
+
+        gate_counts.recall_with(intake_rows.keys_of_orders)

@@ -210,7 +210,8 @@ def capture(works: Works, answers: list[Answer]) -> Outcomes:
 
 def create_shipment(works: Works, answers: list[Answer]) -> Outcomes:
     """A label, a tracking number, an estimate."""
-    orders = Order.objects.in_bulk(ids(works))
+    shown = Order.objects.only("number", "shipping_method", "shipping_address")
+    orders = shown.in_bulk(ids(works))
     labels = parcels.create_labels(
         [
             parcels.ParcelRequest(

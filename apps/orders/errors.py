@@ -14,6 +14,10 @@ class NotAccepted(Exception):
     """A checkout that made no order. Nothing was written, nothing is held."""
 
 
+class SignedOut(NotAccepted):
+    """The account was closed, or has another password than when its token was given out."""
+
+
 class OutOfStock(NotAccepted):
     """Some line cannot be held; each with what is left."""
 

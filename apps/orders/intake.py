@@ -25,22 +25,25 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from apps.inventory.allocation import Shortage
-from apps.orders.acceptance import commit
+from apps.orders import intake_rows
+from apps.orders.acceptance import commit, replayed
 from apps.orders.errors import IdempotencyInFlight, NotAccepted, OutOfStock, Overloaded
 from apps.orders.pending import Accepted, CheckoutRequest, Pending, Stage
 from apps.orders.queue_depth import QueueGauge
 from apps.sales import gate, waiting_room
+from storefront import turns
 from storefront.connections import drop_dead_connections
 
-__all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order"]
+__all__ = ["Accepted", "CheckoutRequest", "Intake", "drain", "place_order", "recall"]
 
 logger = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds between two looks at the queue behind, and for the end
 # A commit of two orders costs hardly less than one of twenty: a shop that is half busy must not
 # spend on small commits what its workers need. So there is a least time from one commit's beginning
-# to the next one's, and twice that while only a few wait. Who comes alone waits for none.
+# to the next one's, and three times that while only a few wait. Who comes alone waits for none.
 GATHER_FOR = 0.02
+GATHER_A_FEW_FOR = 0.06
 A_FEW = 8
 
 
@@ -68,6 +71,16 @@ def place_order(request: CheckoutRequest) -> Accepted:
         if passage is not None:
             gate.give_back(passage)
         raise
+
+
+def recall(scope: str, key: str, fingerprint: bytes) -> Accepted | None:
+    """What was answered under this key, where the cart that it ordered cannot be read any more.
+
+    None when no order was made. Raises IdempotencyInFlight, IdempotencyKeyReused.
+    """
+    _intake.refuse_if_in_flight((scope, key))
+    known = intake_rows.known_keys([(scope, key)]).get((scope, key))
+    return None if known is None else replayed(known, fingerprint)
 
 
 def drain(timeout: float = 10.0) -> None:
@@ -105,8 +118,9 @@ class Intake:
             self._queue.append(pending)
             self._changed.notify()
         try:
-            if not pending.answered.wait(settings.INTAKE_WAIT.total_seconds()):
-                self._withdraw(pending)
+            with turns.CHECKOUTS.aside():
+                if not pending.answered.wait(settings.INTAKE_WAIT.total_seconds()):
+                    self._withdraw(pending)
         finally:
             with self._changed:
                 if pending.stage is not Stage.COMMITTING or pending.answered.is_set():
@@ -114,6 +128,12 @@ class Intake:
         if isinstance(pending.outcome, Accepted):
             return pending.outcome
         raise pending.outcome if pending.outcome else IdempotencyInFlight
+
+    def refuse_if_in_flight(self, key: tuple[str, str]) -> None:
+        """Raises IdempotencyInFlight while this process has not answered the key's first try."""
+        with self._changed:
+            if key in self._in_flight:
+                raise IdempotencyInFlight
 
     def drain(self, timeout: float) -> None:
         """See the module's `drain`. Past `timeout` the thread goes on, and ends when it is done."""
@@ -162,7 +182,7 @@ class Intake:
 
     def _let_gather(self, *, since: float) -> None:
         time.sleep(max(0.0, since + GATHER_FOR - time.monotonic()))
-        while 0 < len(self._queue) < A_FEW and time.monotonic() < since + 2 * GATHER_FOR:
+        while 0 < len(self._queue) < A_FEW and time.monotonic() < since + GATHER_A_FEW_FOR:
             time.sleep(GATHER_FOR / 4)
 
     def _watch(self) -> None:

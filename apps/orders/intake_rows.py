@@ -1,7 +1,9 @@
 """The intake's SQL: each question and the writing are one statement for a whole batch."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +43,19 @@ def known_keys(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], KnownKe
         (scope, key): KnownKey(bytes(fingerprint), order_id, orjson.loads(answer))
         for scope, key, fingerprint, order_id, answer in rows
     }
+
+
+def keys_of_orders(skus: Sequence[str], within: timedelta) -> list[str]:
+    """The keys under which some of `skus` were ordered in the time `within` until now."""
+    # An order's id is a UUIDv7: of all that are younger the least.
+    first = UUID(int=int((time.time() - within.total_seconds()) * 1000) << 80)
+    rows = prepared.fetch(
+        "SELECT DISTINCT k.key FROM orders_orderline l"
+        " JOIN orders_idempotencykey k ON k.order_id = l.order_id"
+        " WHERE l.sku = ANY(%s) AND l.order_id >= %s",
+        [list(skus), first],
+    )
+    return [key for (key,) in rows]
 
 
 def live_orders_of_carts(cart_ids: Iterable[UUID | None]) -> dict[UUID | None, tuple[UUID, str]]:

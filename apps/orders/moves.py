@@ -12,12 +12,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 
 from apps.orders.models import Order
 from storefront import bells, prepared
 
 S = Order.Status
+
+GROUP = "orders.moved"  # the channel layer's group in which every live process is
 
 # to: from
 MOVES: Mapping[str, tuple[str, ...]] = {
@@ -133,16 +136,20 @@ def event_payload(
     }
 
 
+def as_text(payload: Mapping[str, Any]) -> str:
+    """One move as the JSON that the websocket sends."""
+    return orjson.dumps(payload).decode()
+
+
 def announce(payloads: list[dict[str, Any]]) -> None:
-    """Push after the commit: a move that was rolled back is never shown."""
-    messages = [(group(UUID(p["id"])), {"type": "order.moved", "payload": p}) for p in payloads]
-    if messages:
-        transaction.on_commit(lambda: bells.push(messages))
+    """Push (order id, seq, text) after the commit: a move that was rolled back is never shown.
 
-
-def group(order_id: UUID) -> str:
-    """The channel layer's group of one order's watchers."""
-    return f"order.{order_id.hex}"
+    Every live process hears all of them and looks up who watches. The text is made here, once:
+    there it is passed on unread.
+    """
+    told = [(payload["id"], payload["seq"], as_text(payload)) for payload in payloads]
+    if told:
+        transaction.on_commit(lambda: bells.push(GROUP, told))
 
 
 def _parsed(value: Any) -> Any:

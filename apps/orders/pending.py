@@ -15,7 +15,9 @@ class CheckoutRequest:
 
     `scope` is `user:<id>` or `guest`; `fingerprint` is the SHA-256 of the whole body, 32 bytes.
     `expected_total` is (minor units, currency) as the client believes it, or None. `tickets` are
-    of flash sales' waiting rooms.
+    of flash sales' waiting rooms. A `password_digest` is that of the token which says that this is
+    `user_id`, and is held against the account when the order is written; without one, whoever asks
+    has looked already.
     """
 
     scope: str
@@ -33,6 +35,7 @@ class CheckoutRequest:
     expected_total: tuple[int, str] | None = None
     base_url: str = ""
     tickets: tuple[str, ...] = ()
+    password_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

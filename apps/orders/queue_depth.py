@@ -13,6 +13,7 @@ most of those who are accepted in the burst are served behind it. Hence it is wa
 import threading
 import time
 from dataclasses import dataclass
+from math import ceil
 
 from django.conf import settings
 from django.db import connection
@@ -28,7 +29,7 @@ GUESS_LASTS = 3.0  # seconds; the first guess counts for as much as so many that
 QUEUEING = 4.0  # seconds
 FIRST_GUESS = 150.0  # orders finished a second, until it is known: what two cores have done
 UNSEEN_FOR = 0.25  # seconds at most between an order's number and its commit
-QUIET_ESTIMATE = 2  # seconds an order takes when nobody is before it
+QUIET_ESTIMATE = 1  # seconds an order takes when nobody is before it: two calls of the gateway
 # The hard limit. A hold lives for HOLD_TIME: an order whose turn comes later than that would be
 # called off unserved, so it is better not taken. While nothing is finished at all (an outage) the
 # pace stays what it was: those are taken who could be served in time afterwards.
@@ -112,7 +113,7 @@ class QueueGauge:
         return self._last.depth + max(0, number - self._last.accepted - 1)
 
     def _wait(self, position: int) -> int:
-        return max(QUIET_ESTIMATE, round(position / self._pace))
+        return max(QUIET_ESTIMATE, ceil(position / self._pace))
 
     def _learn(self, sample: _Sample) -> None:
         since = self._since

@@ -19,13 +19,15 @@ from storefront import bells
 
 # In backoff because of the gateway: `last_error` begins with the name of a GatewayTransient. A row
 # that is locked is in a worker's hands, or woken already: two that wake must not deadlock.
+# Materialized: a subquery may be run once for each row, and then wakes more than the limit.
 WAKE_BACKING_OFF = """
-    UPDATE orders_saga s SET due_at = now()
-    FROM (SELECT order_id FROM orders_saga
-          WHERE state IN ('forward', 'undoing') AND due_at > now() AND lease_until IS NULL
-            AND waiting_for = '' AND last_error LIKE %s
-          ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED) AS waiting
-    WHERE s.order_id = waiting.order_id
+    WITH waiting AS MATERIALIZED (
+        SELECT order_id FROM orders_saga
+        WHERE state IN ('forward', 'undoing') AND due_at > now() AND lease_until IS NULL
+          AND waiting_for = '' AND last_error LIKE %s
+        ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    UPDATE orders_saga s SET due_at = now() FROM waiting WHERE s.order_id = waiting.order_id
 """
 
 

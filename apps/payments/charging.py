@@ -26,7 +26,7 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -115,7 +115,7 @@ def authorizations(order_ids: Iterable[UUID]) -> list[Question]:
     _write_ahead([pk for pk, gate in gates.items() if gate.gateway is not None])
     questions = []
     # Read after that: one that was given up as never asked meanwhile must not be asked any more.
-    for payment in Payment.objects.filter(order_id__in=wanted):
+    for payment in _asked_about(wanted):
         if payment.status == S.CREATED and payment.intent_id is None:
             ask = _authorize_later(payment)
             questions.append(_question(payment, "authorize", ask, gate=gates.get(payment.pk)))
@@ -129,7 +129,7 @@ def captures(order_ids: Iterable[UUID]) -> list[Question]:
     """Questions that bring authorized payments to CAPTURED."""
     return [
         _question(payment, "capture", _capture_later(payment))
-        for payment in Payment.objects.filter(order_id__in=list(order_ids), status=S.AUTHORIZED)
+        for payment in _asked_about(order_ids).filter(status=S.AUTHORIZED)
     ]
 
 
@@ -140,7 +140,7 @@ def call_backs(order_ids: Iterable[UUID], *, reason: str) -> list[Question]:
     of ours before the gateway hears of it.
     """
     questions = []
-    for payment in Payment.objects.filter(order_id__in=list(order_ids)):
+    for payment in _asked_about(order_ids):
         if payment.status in (S.VOIDED, S.REFUNDED):
             continue
         refund = None
@@ -152,6 +152,11 @@ def call_backs(order_ids: Iterable[UUID], *, reason: str) -> list[Question]:
         else:
             questions.append(_question(payment, "call back", ask))
     return questions
+
+
+def _asked_about(order_ids: Iterable[UUID]) -> QuerySet[Payment]:
+    """The payments of these orders, with what a question is made of."""
+    return Payment.objects.filter(order_id__in=list(order_ids)).defer("created_at", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)

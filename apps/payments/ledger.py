@@ -100,13 +100,27 @@ def settle(facts: Iterable[Learnt], *, also: Iterable[UUID] = ()) -> Settled:
     wanted = sorted({*by_payment, *also})
     # Ascending id, like every lock here.
     locked = Payment.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
-    for payment in locked:
+    # Two timestamps that nobody asks for are a fifth of what reading a payment costs.
+    for payment in locked.defer("created_at", "updated_at"):
         settled.payments[payment.pk] = payment
         for fact in by_payment.get(payment.pk, ()):
             if _learn(payment, fact):
                 settled.moved.add(payment.pk)
     _write([settled.payments[pk] for pk in sorted(settled.moved)])
     return settled
+
+
+def is_news(payment: Payment, fact: Learnt) -> bool:
+    """Whether `fact` says more than `payment` knows.
+
+    What is known already stays known, for nothing here is moved backwards: whoever has read the
+    payment without its lock may leave such a fact out.
+    """
+    return (
+        (fact.intent_id is not None and payment.intent_id is None)
+        or (fact.captured_amount or 0) > payment.captured_amount
+        or RANK[S(fact.status)] > RANK[S(payment.status)]
+    )
 
 
 def _learn(payment: Payment, fact: Learnt) -> bool:

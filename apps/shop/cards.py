@@ -12,7 +12,11 @@ FEW = 3  # from here down a shopper is told the number
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Amounts in minor units. `left` is what could be bought of all variants together."""
+    """Amounts in minor units. `left` is what could be bought of all variants together.
+
+    No more is told of it than is shown, FEW + 1 for all that is above FEW: cards that look alike
+    are alike.
+    """
 
     slug: str
     name: str
@@ -35,7 +39,7 @@ def cards(products: Iterable[Product]) -> list[Card]:
             was=reduced_from(product.compare_at_amount, product.price_amount),
             is_from=product.dearest_amount > product.price_amount,  # type: ignore[attr-defined]
             in_stock=product.in_stock,  # type: ignore[attr-defined]
-            left=product.units_left,  # type: ignore[attr-defined]
+            left=min(product.units_left, FEW + 1),  # type: ignore[attr-defined]
         )
         for product in products
     ]

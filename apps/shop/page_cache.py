@@ -23,7 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.templatetags.static import static
 
-from apps.shop.context_processors import shelves
+from apps.shop.context_processors import Shelf, shelves
 
 SECONDS = 300
 RENDERS_FOR = 2.0  # seconds that one is waited for who renders, or died of it
@@ -38,10 +38,7 @@ def kept_page(
     """The page that `render` makes out of `made_of`, rendered anew only when those are new."""
     if request.user.is_authenticated or len(messages.get_messages(request)):
         return render()
-    # The frame of the page is made of the shelves, and of this release's style sheets.
-    frame = (shelves(), static("css/catalogue.css"), static("js/product.js"))
-    ingredients = repr((made_of, frame, request.session.get("count", 0)))
-    key = f"shop:page:{hashlib.sha256(ingredients.encode('utf-8', 'replace')).hexdigest()}"
+    key = key_of(made_of, shelves(), in_cart=request.session.get("count", 0))
     body = cache.get(key)
     if body is None and cache.add(_rendering(key), 1, RENDERS_FOR) is False:
         body = _rendered_elsewhere(key)
@@ -53,7 +50,21 @@ def kept_page(
         finally:
             cache.delete(_rendering(key))
         return response
-    return HttpResponse(body.replace(MARK, get_token(request)))
+    # A token is a cookie, too: only where the page has a form to send.
+    return HttpResponse(body.replace(MARK, get_token(request)) if MARK in body else body)
+
+
+def key_of(made_of: tuple[object, ...], frame: list[Shelf], *, in_cart: int = 0) -> str:
+    """Where the page is kept. Its frame is made of the shelves and this release's style sheets."""
+    files = static("css/catalogue.css"), static("js/product.js")
+    ingredients = repr((made_of, frame, files, in_cart))
+    return f"shop:page:{hashlib.sha256(ingredients.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def kept_parts(key: str) -> list[bytes] | None:
+    """A kept page in the pieces between which each visitor's CSRF token belongs; None: not kept."""
+    body: str | None = cache.get(key)
+    return None if body is None else [part.encode() for part in body.split(MARK)]
 
 
 def _rendered_elsewhere(key: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.shop.views import account, cart, catalogue, checkout, orders, waiting_room
+from apps.shop.views import account, cart, catalogue, checkout, orders, product, waiting_room
 
 app_name = "shop"
 
@@ -10,7 +10,7 @@ urlpatterns = [
     path("", catalogue.home, name="home"),
     path("search/", catalogue.search, name="search"),
     path("c/<slug:slug>/", catalogue.category, name="category"),
-    path("p/<slug:slug>/", catalogue.product, name="product"),
+    path("p/<slug:slug>/", product.product, name="product"),
     path("cart/", cart.cart, name="cart"),
     path("cart/lines/<path:sku>/", cart.line, name="cart-line"),
     path("cart/promo/", cart.promo, name="cart-promo"),

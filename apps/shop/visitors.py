@@ -35,6 +35,12 @@ class OwnOrder:
     cart_token: str | None
 
 
+def guest_cart_id(request: HttpRequest) -> UUID | None:
+    """Of the guest's cart that this browser was given; it may have expired, or be lost."""
+    kept = None if request.user.is_authenticated else request.session.get("cart")
+    return UUID(kept["id"]) if kept else None
+
+
 def cart_of(request: HttpRequest) -> CartView | None:
     """The visitor's cart, or None when there is none yet; makes none. Raises CartsUnavailable."""
     if request.user.is_authenticated:

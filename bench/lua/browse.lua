@@ -1,4 +1,5 @@
--- Reading: paths=/,/search/?q=mug (one at random).
+-- Reading: paths=/,/search/?q=mug (one at random), rate=N looks a second (without it: as fast as
+-- they are answered).
 
 package.path = "bench/lua/?.lua;" .. package.path
 local shop = require("shop")
@@ -8,11 +9,12 @@ local requests = {}
 function setup(thread) shop.setup(thread) end
 
 function init(args)
-  local given = shop.arguments(args, "paths")
+  local given = shop.arguments(args, "paths rate")
   math.randomseed(seed)
   for path in given.paths:gmatch("[^,]+") do
     table.insert(requests, wrk.format("GET", path))
   end
+  if given.rate then shop.pace(tonumber(given.rate)) end
 end
 
 function request() return requests[math.random(#requests)] end

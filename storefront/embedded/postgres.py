@@ -40,7 +40,7 @@ START_PATIENCE = timedelta(minutes=3)
 # was answered with 202 has reached the disk.
 POSTGRES_SETTINGS = {
     "listen_addresses": "''",
-    "max_connections": "200",
+    "max_connections": "300",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",

@@ -74,14 +74,15 @@ def celery_worker(name: str, *queues: str, processes: int) -> tuple[str, ...]:
 def programs(*, ports: Ports, home: Path, sandbox: bool) -> list[Program]:
     """All processes of a shop, in the order of their start (docs/operations.md has them by task).
 
-    The web's threads mostly wait: 64 checkouts share one commit, so that many must be able to sit
-    in it without starving the pages.
+    The web's threads mostly wait: a hundred checkouts share a few commits, so that many must be
+    able to sit in them without starving the pages. And one process more than the two cores that it
+    was measured on: behind each commit fewer threads of one process ask for Python's lock.
     """
     web = granian(
         "wsgi",
         "storefront.wsgi:application",
         ports.web,
-        *("--workers", os.environ.get("WEB_WORKERS") or "2", "--blocking-threads", "32"),
+        *("--workers", os.environ.get("WEB_WORKERS") or "3", "--blocking-threads", "48"),
         *("--backlog", "2048", "--workers-kill-timeout", "15"),
     )
     live = granian(

@@ -1,10 +1,15 @@
 """POST /checkouts/: every row of the contract's table."""
 
 import threading
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+import redis
 from django.db import connections
+from uuid_utils.compat import uuid7
 
+from apps.cart import guests
 from apps.inventory.models import StockItem
 from apps.orders import intake
 from apps.orders.errors import IdempotencyInFlight, OutcomeUnknown, Overloaded
@@ -331,6 +336,58 @@ def test_retry_of_an_ordered_cart_replays(shopper, buy, cart_of):
     assert first.status_code == again.status_code == 202, again.content
     assert again["Idempotent-Replayed"] == "true"
     assert again.json() == first.json()
+
+
+class TestCartThatIsGone:
+    """Redis was emptied, or is away, between two tries with one key."""
+
+    @pytest.fixture
+    def body(self, api, buy, cart_of):
+        return buy(lines=..., cart=cart_of(api))
+
+    def test_what_was_ordered_with_it_is_told(self, api, body, redis_of_tests):
+        first = api.checkout(body, key="k-1")
+        redis_of_tests.flushall()
+        again = api.checkout(body, key="k-1")
+
+        assert first.status_code == again.status_code == 202, again.content
+        assert again["Idempotent-Replayed"] == "true"
+        assert again.json() == first.json()
+        other = body | {"email": "bob@example.com"}
+        problem(api.checkout(other, key="k-1"), 422, "idempotency_key_reused")
+        assert Order.objects.count() == 1
+
+    def test_while_redis_is_away_it_is_told_too(self, api, body, monkeypatch):
+        first = api.checkout(body, key="k-1")
+
+        def away():
+            raise redis.ConnectionError("away")
+
+        monkeypatch.setattr(guests, "_client", away)
+        assert api.checkout(body, key="k-1").json() == first.json()
+        problem(api.checkout(body, key="k-2"), 503, "overloaded")
+
+    def test_whoever_was_cut_off_cannot_be_told_at_once(self, api, body, redis_of_tests):
+        """Her first try may be on its way in another process, with the cart as it was."""
+        redis_of_tests.flushall()
+
+        refused = api.checkout(body, key="k-1")
+
+        problem(refused, 503, "outcome_unknown")
+        assert refused["Retry-After"] == "2"
+
+    def test_soon_it_is_known_that_nothing_was_ordered(
+        self, api, body, redis_of_tests, monkeypatch
+    ):
+        redis_of_tests.flushall()
+        monkeypatch.setattr(guests, "LOSS_IS_FELT_FOR", timedelta(0))
+
+        problem(api.checkout(body, key="k-1"), 404, "not_found")
+
+    def test_which_never_was_is_not_found(self, api, buy):
+        api.new_cart()
+        for cart in (uuid4(), uuid7()):
+            problem(api.checkout(buy(lines=..., cart=str(cart))), 404, "not_found")
 
 
 def test_cart_in_two_tabs_is_ordered_once(shopper, buy, cart_of):

@@ -3,6 +3,7 @@
 import socket
 import time
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 import redis
@@ -201,3 +202,45 @@ def test_a_find_is_one_round_trip(carts_redis, mug):
     guests.find(cart.id, cart.token)
 
     assert carts_redis.info("commandstats")["cmdstat_hgetall"]["calls"] == before + 1
+
+
+class TestLoss:
+    """Whether a cart that is not there may have been, a moment ago."""
+
+    def test_is_felt_after_redis_was_emptied(self, carts_redis):
+        cart = carts.create_guest()
+        assert not carts.may_be_lost(cart.id)
+
+        carts_redis.flushall()
+        time.sleep(0.01)
+
+        assert carts.may_be_lost(cart.id), "nobody else has a cart yet"
+        later = carts.create_guest()
+        assert carts.may_be_lost(cart.id)
+        assert not carts.may_be_lost(later.id)
+
+    def test_is_felt_after_redis_was_started(self, carts_redis, monkeypatch):
+        """It comes back without its last second, and with the mark of the first day."""
+        cart = carts.create_guest()
+        carts_redis.set("carts:since", time.time() - 86_400)
+        up = carts_redis.info("server")["uptime_in_seconds"]
+        made = time.time() - up - 30
+        old = UUID(int=(int(made * 1000) << 80) | (cart.id.int & ((1 << 80) - 1)))
+
+        monkeypatch.setattr(guests, "LOSS_IS_FELT_FOR", timedelta(seconds=up + 30))
+        assert carts.may_be_lost(old)
+        assert not carts.may_be_lost(cart.id)
+        monkeypatch.setattr(guests, "LOSS_IS_FELT_FOR", timedelta(seconds=up))
+        assert not carts.may_be_lost(old), "that is over"
+
+    def test_is_no_excuse_for_what_is_not_ours(self, carts_redis):
+        assert not carts.may_be_lost(uuid4())
+
+    def test_cannot_be_told_while_redis_is_away(self, monkeypatch):
+        def away():
+            raise redis.ConnectionError("away")
+
+        cart = carts.create_guest()
+        monkeypatch.setattr(guests, "_client", away)
+        with pytest.raises(CartsUnavailable):
+            carts.may_be_lost(cart.id)

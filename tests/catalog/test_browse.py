@@ -1,9 +1,11 @@
-"""Lists, search, facets and the tree: what shoppers find, and how many queries it takes."""
+"""Lists, search and the tree: what shoppers find, and how many queries it takes."""
 
 import pytest
 
 from apps.catalog import browse
+from apps.catalog.facets import facets
 from apps.catalog.models import Product, Variant
+from apps.inventory.models import StockItem
 from tests.factories import (
     CategoryFactory,
     ProductFactory,
@@ -11,7 +13,6 @@ from tests.factories import (
     StockItemFactory,
     VariantFactory,
     WarehouseFactory,
-    a_kettle,
     a_mug,
     a_product,
     held_mug,
@@ -168,6 +169,7 @@ def shop():
         ("gosneck ketle", ["Gooseneck Kettle"]),  # typos, in every word
         ("blankett", ["Wool Blanket"]),
         ("stonewear", ["Stoneware Mug"]),
+        ("kettel", ["Gooseneck Kettle", "Stoneware Mug"]),
         ("zeppelin", []),
         ("  ", ["Gooseneck Kettle", "Stoneware Mug", "Wool Blanket"]),  # nothing asked
         (None, ["Gooseneck Kettle", "Stoneware Mug", "Wool Blanket"]),
@@ -223,7 +225,7 @@ HOSTILE = [
 def test_hostile_text_never_raises(shop, text):
     list(browse.products(search=text))
     list(browse.products(category=text))
-    browse.facets(browse.products(search=text))
+    facets(search=text, category=text)
 
     assert browse.product_detail(text) is None
 
@@ -236,38 +238,45 @@ def test_prices_beyond_any_column_never_raise(price):
     assert len(browse.products(max_price=price)) == (1 if price >= 1800 else 0)
 
 
-# --- Facets and tree ------------------------------------------------------------------------------
+# --- Portions, the last few, the tree -------------------------------------------------------------
 
 
-def test_facets_count_what_is_listed(django_assert_num_queries):
-    kitchen = CategoryFactory(name="Kitchen")
-    mugs = CategoryFactory(name="Mugs", parent=kitchen)
-    CategoryFactory(name="Empty")
-    a_mug(category=mugs, price=1800)
-    held_mug(category=mugs, price=2000)
-    a_kettle(category=kitchen, price=8900)
-    a_product("Draft", category=mugs, published=False, price=1)
+@pytest.mark.parametrize("search", [None, "kettle"])
+def test_a_list_in_portions_is_the_list(shop, search):
+    whole = list(browse.products(search=search))
+    assert len(whole) > 1
 
-    found = browse.products()
-    with django_assert_num_queries(3):
-        facets = browse.facets(found)
+    found = browse.products(search=search)
+    portions = [browse.portion(found, after=after, count=1) for after in range(len(whole) + 1)]
 
-    assert facets == browse.Facets(
-        total=3,
-        in_stock=2,
-        min_price=1800,
-        max_price=8900,
-        categories=(
-            browse.CategoryFacet(slug="kitchen", name="Kitchen", depth=1, count=3),
-            browse.CategoryFacet(slug="mugs", name="Mugs", depth=2, count=2),
-        ),
-    )
+    assert portions == [*([product] for product in whole), []]
 
 
-def test_facets_of_nothing():
-    assert browse.facets(browse.products(search="zeppelin")) == browse.Facets(
-        total=0, in_stock=0, min_price=None, max_price=None, categories=()
-    )
+def test_a_portion_far_into_a_list_takes_two_queries(shop, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        (second,) = browse.portion(browse.products(), after=1, count=1)
+        assert (second.name, second.units_left) == ("Stoneware Mug", 10)
+        assert second.category.name and second.image_path
+
+
+def test_last_few_are_those_of_which_least_is_left(django_assert_num_queries):
+    a_product("Three", stock=3)
+    one = a_product("One", stock=1)
+    a_product("Four", stock=4)
+    a_product("Draft", stock=1, published=False)
+    a_product("None", stock=0)
+    held_mug()
+    alike = a_product("Two Alike", stock=1).product
+    VariantFactory(product=alike, sku="ALIKE-2", stock=1)
+    VariantFactory(product=alike, sku="ALIKE-3", stock=9, active=False)
+
+    assert names(browse.last_few(units=3, count=4)) == ["One", "Two Alike", "Three"]
+    assert names(browse.last_few(units=3, count=2)) == ["One", "Two Alike"]
+    with django_assert_num_queries(1):
+        browse.last_few(units=3, count=4)
+    # Which they could be is remembered; what is left of them is not.
+    StockItem.objects.filter(variant=one).update(on_hand=0)
+    assert names(browse.last_few(units=3, count=4)) == ["Two Alike", "Three"]
 
 
 def test_the_tree_nests(django_assert_num_queries):

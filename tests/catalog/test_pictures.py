@@ -224,7 +224,7 @@ def test_a_host_that_cannot_be_reached_is_asked_once(monkeypatch):
 
 def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(pictures, "LOOKUP_TIME", pictures.timedelta(seconds=0.1))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
 
     begun = time.monotonic()
 

@@ -1,11 +1,8 @@
 """The websocket: who may watch, and that every move arrives once, in order, none left out."""
 
 import asyncio
-import gc
-import json
-import threading
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
 from channels.layers import get_channel_layer
@@ -15,88 +12,17 @@ from django.contrib.sessions.backends.cached_db import SessionStore
 from django.db import connection, connections
 
 from apps.api.auth import tokens_for
-from apps.live import consumer, hub, routing
+from apps.live import consumer, ear, hub, routing
 from apps.live.routing import application
 from apps.orders import moves, payloads, tokens
 from apps.orders.models import Order
 from apps.orders.moves import Move
-from storefront import rate_limits
-from storefront.connections import drop_dead_connections
+from storefront import bells, rate_limits
 from tests.factories import OrderEventFactory, OrderFactory, make_alice, make_bob
+from tests.live.sockets import address, closed_with, hear, move, run, watching, write_silently
 from tests.live.websocket import WebsocketCommunicator
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def order(transactional_db):
-    """Committed: the consumer's threads have connections of their own."""
-    placed = OrderFactory()
-    OrderEventFactory(order=placed)
-    return placed
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(hub, "LOOK_EVERY", 60.0)
-    monkeypatch.setattr(hub, "LOOK_WHEN_DEAF", 0.1)
-
-
-def run(scenario):
-    """Run a coroutine on a loop of its own, as the live process does."""
-
-    async def whole():
-        try:
-            await asyncio.wait_for(scenario(), 20)
-        finally:
-            await get_channel_layer().flush()
-
-    asyncio.run(whole())
-    # The loop's threads are gone; their connections wait in reference cycles for the collector.
-    gc.collect()
-
-
-def address(order, **query):
-    query = {"token": tokens.order_token(order.pk)} | query
-    asked = "&".join(f"{name}={value}" for name, value in query.items() if value is not None)
-    return f"/ws/orders/{order.pk}/?{asked}"
-
-
-@asynccontextmanager
-async def watching(path, *, headers=(), subprotocols=None):
-    socket = WebsocketCommunicator(
-        application, path, headers=list(headers), subprotocols=subprotocols
-    )
-    connected, socket.chosen = await socket.connect(timeout=5)
-    assert connected
-    try:
-        yield socket
-    finally:
-        await socket.disconnect()
-
-
-async def hear(socket):
-    return json.loads(await socket.receive_from(timeout=5))
-
-
-async def closed_with(socket):
-    message = await socket.receive_output(timeout=5)
-    assert message["type"] == "websocket.close", message
-    return message["code"]
-
-
-async def move(order, to):
-    """Another process moves the order."""
-
-    def make():
-        try:
-            moves.make([Move(order.pk, to)])
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    await asyncio.get_running_loop().run_in_executor(None, thread.join)
 
 
 def event(order, seq):
@@ -113,7 +39,7 @@ def test_past_moves_are_replayed_then_new_ones_come_live(order):
     async def scenario():
         async with watching(address(order)) as socket:
             heard.extend([await hear(socket), await hear(socket)])
-            await move(order, "CONFIRMED")
+            await move(order, to="CONFIRMED")
             heard.append(await hear(socket))
             assert await socket.receive_nothing()
 
@@ -139,10 +65,10 @@ def test_move_pushed_twice_is_sent_once(order):
     async def scenario():
         async with watching(address(order)) as socket:
             assert (await hear(socket))["seq"] == 1
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             assert (await hear(socket))["seq"] == 2
-            again = {"type": "order.moved", "payload": {"id": str(order.pk), "seq": 2}}
-            await get_channel_layer().group_send(moves.group(order.pk), again)
+            again = {"type": "pushed", "payloads": [(str(order.pk), 2, "{}")]}
+            await get_channel_layer().group_send(moves.GROUP, again)
             assert await socket.receive_nothing()
 
     run(scenario)
@@ -155,7 +81,7 @@ def test_lost_push_is_filled_in_from_the_database(order):
         async with watching(address(order)) as socket:
             assert (await hear(socket))["seq"] == 1
             await asyncio.to_thread(write_silently, order, 2, "PAYMENT_AUTHORIZED")
-            await move(order, "CONFIRMED")
+            await move(order, to="CONFIRMED")
             assert [(await hear(socket))["seq"], (await hear(socket))["seq"]] == [2, 3]
             assert await socket.receive_nothing()
 
@@ -187,11 +113,72 @@ def test_two_watchers_of_one_order_both_hear(order):
     async def scenario():
         async with watching(address(order)) as one, watching(address(order)) as two:
             await hear(one), await hear(two)
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             assert (await hear(one))["seq"] == (await hear(two))["seq"] == 2
         async with watching(address(order, after_seq=2)) as late:
-            await move(order, "CONFIRMED")
+            await move(order, to="CONFIRMED")
             assert (await hear(late))["seq"] == 3
+
+    run(scenario)
+
+
+def test_moves_of_many_orders_reach_each_its_own_watchers(order, monkeypatch):
+    """What nobody watches is told with the others, and passed over."""
+    other, unwatched = OrderEventFactory().order, OrderEventFactory().order
+    told = []
+    push = bells.push
+    monkeypatch.setattr(bells, "push", lambda *args: (told.append(args), push(*args)))
+
+    async def scenario():
+        async with (
+            watching(address(order)) as one,
+            watching(address(other)) as two,
+        ):
+            await hear(one), await hear(two)
+            await move(unwatched, order, other, to="PAYMENT_AUTHORIZED")
+            heard = [await hear(one), await hear(two)]
+            assert [(m["id"], m["seq"]) for m in heard] == [(str(order.pk), 2), (str(other.pk), 2)]
+            assert await one.receive_nothing()
+            assert await two.receive_nothing()
+
+    run(scenario)
+
+    ((group, payloads),) = told
+    assert (group, len(payloads)) == (moves.GROUP, 3), "one message was for all of them"
+
+
+def test_more_moves_than_one_message_holds_arrive_all_and_in_order(monkeypatch):
+    """By push: nothing is read again once the pages are open."""
+    monkeypatch.setattr(bells, "TOGETHER", 3)
+    orders = [OrderEventFactory().order for _ in range(10)]
+
+    def read_again(*args):
+        raise AssertionError("a push was missing")
+
+    async def scenario():
+        async with AsyncExitStack() as pages:
+            sockets = [await pages.enter_async_context(watching(address(each))) for each in orders]
+            for socket in sockets:
+                await hear(socket)
+            monkeypatch.setattr(consumer.payloads, "events_after", read_again)
+            await move(*orders, to="PAYMENT_AUTHORIZED")
+            await move(*orders, to="CONFIRMED")
+            for socket, each in zip(sockets, orders, strict=True):
+                heard = [await hear(socket), await hear(socket)]
+                assert [(m["id"], m["seq"]) for m in heard] == [(str(each.pk), s) for s in (2, 3)]
+
+    run(scenario)
+
+
+def test_second_socket_asks_nothing_of_redis(order, monkeypatch):
+    async def scenario():
+        async with watching(address(order)) as first:
+            await hear(first)
+            monkeypatch.setattr(ear, "get_channel_layer", None)
+            async with watching(address(order)) as second:
+                await hear(second)
+                await move(order, to="PAYMENT_AUTHORIZED")
+                assert (await hear(first))["seq"] == (await hear(second))["seq"] == 2
 
     run(scenario)
 
@@ -201,7 +188,7 @@ def test_one_watcher_leaving_does_not_deafen_the_other(order):
         async with watching(address(order, after_seq=1)) as stays:
             async with watching(address(order, after_seq=1)):
                 pass
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             assert (await hear(stays))["seq"] == 2
 
     run(scenario)
@@ -223,7 +210,6 @@ def test_nobody_is_remembered_after_leaving(order):
             await hear(socket)
             assert hub.hub._watchers
         assert not hub.hub._watchers
-        assert not hub.hub._services
 
     run(scenario)
 
@@ -242,15 +228,15 @@ def redis_away(monkeypatch):
 
         group_add = group_discard = receive = new_channel
 
-    monkeypatch.setattr(hub, "get_channel_layer", Away)
-    monkeypatch.setattr(hub, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(ear, "get_channel_layer", Away)
+    monkeypatch.setattr(ear, "AWAY_SECONDS", 0.05)
 
 
 def test_without_redis_moves_arrive_by_looking(order, redis_away):
     async def scenario():
         async with watching(address(order)) as socket:
             assert (await hear(socket))["seq"] == 1
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             assert (await hear(socket))["seq"] == 2
 
     run(scenario)
@@ -260,12 +246,12 @@ def test_redis_coming_back_is_joined_again(order, redis_away, monkeypatch):
     async def scenario():
         async with watching(address(order)) as socket:
             await hear(socket)
-            assert not hub.hub._joined
-            monkeypatch.setattr(hub, "get_channel_layer", get_channel_layer)
-            while not hub.hub._joined:
+            assert not hub.hub._ear.hears
+            monkeypatch.setattr(ear, "get_channel_layer", get_channel_layer)
+            while not hub.hub._ear.hears:
                 await asyncio.sleep(0.05)
             monkeypatch.setattr(hub, "current_seqs", lambda ids: {})
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             assert (await hear(socket))["seq"] == 2
 
     run(scenario)
@@ -303,7 +289,7 @@ def test_restarted_database_is_asked_on_a_new_connection(order):
     async def scenario():
         async with watching(address(order)) as socket:
             await hear(socket)
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             await hear(socket)
             await asyncio.to_thread(hang_up, mine)
             await asyncio.sleep(0.1)
@@ -318,18 +304,9 @@ def test_looking_takes_one_query_for_all(order, django_assert_num_queries):
     others = [OrderFactory() for _ in range(5)]
 
     with django_assert_num_queries(1):
-        seqs = hub.current_seqs([order.pk, *(other.pk for other in others)])
+        seqs = hub.current_seqs([str(each.pk) for each in (order, *others)])
 
-    assert seqs[order.pk] == 1
-
-
-def write_silently(order, seq, status):
-    drop_dead_connections()
-    try:
-        OrderEventFactory(order=order, seq=seq, status=status)
-        Order.objects.filter(pk=order.pk).update(seq=seq, status=status)
-    finally:
-        connections.close_all()
+    assert seqs[str(order.pk)] == 1
 
 
 # --- Who may watch ------------------------------------------------------------------------------
@@ -458,7 +435,7 @@ def test_small_talk_is_ignored(order):
                 await socket.send_to(text_data=said)
             await socket.send_to(bytes_data=b"\x00\xff")
             assert await socket.receive_nothing()
-            await move(order, "PAYMENT_AUTHORIZED")
+            await move(order, to="PAYMENT_AUTHORIZED")
             assert (await hear(socket))["seq"] == 2
 
     run(scenario)

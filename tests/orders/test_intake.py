@@ -7,9 +7,11 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.db import DataError
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from apps.cart import carts
 from apps.cart.models import Cart
+from apps.customers.models import User
 from apps.inventory import stock
 from apps.inventory.models import Hold
 from apps.orders import moves, tokens
@@ -19,8 +21,9 @@ from apps.orders.errors import (
     NotQuotable,
     OutOfStock,
     PriceChanged,
+    SignedOut,
 )
-from apps.orders.intake import Accepted
+from apps.orders.intake import Accepted, CheckoutRequest
 from apps.orders.models import IdempotencyKey, Order, OrderEvent, Saga
 from apps.orders.moves import Move
 from apps.payments.models import Payment
@@ -126,7 +129,7 @@ class TestAcceptedOrder:
                 "websocket": f"wss://shop.example:{settings.LIVE_PORT}/ws/orders/{order.pk}/"
                 f"?token={token}",
             },
-            "queue": {"position": 0, "estimated_wait_seconds": 2},
+            "queue": {"position": 0, "estimated_wait_seconds": 1},
         }
 
     def test_counts_a_sku_that_stands_in_it_twice_together(self, mug):
@@ -376,6 +379,31 @@ class TestBatch:
         assert Order.objects.count() == 5
         assert (reserved(mug), reserved(kettle)) == (4, 1)
         assert Promo.objects.get().used == 1
+
+    def test_account_is_looked_at_when_the_order_is_written(self, mug):
+        """Of five with one mug each: a guest, Alice, Alice of last year, Bob who left, nobody."""
+        alice, bob = make_alice(), User.objects.create_user("bob@example.com", is_active=False)
+        digest, bobs = (get_md5_hash_password(user.password) for user in (alice, bob))
+
+        def claiming(user_id: int, digest: str) -> CheckoutRequest:
+            scope = f"user:{user_id}"
+            return a_checkout((mug, 1), scope=scope, user_id=user_id, password_digest=digest)
+
+        good = claiming(alice.pk, digest)
+        outcomes = together(
+            a_checkout((mug, 1)),
+            good,
+            claiming(alice.pk, get_md5_hash_password("last year's")),
+            claiming(bob.pk, bobs),
+            claiming(bob.pk + 1, digest),
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted] + 3 * [SignedOut]
+        assert [order.user for order in Order.objects.order_by("pk")] == [None, alice]
+        assert reserved(mug) == 2
+        alice.set_password("another one")
+        alice.save()
+        assert isinstance(together(good)[0], SignedOut), "nor is her order told to who had it"
 
     def test_first_come_is_first_served(self):
         mug = a_mug(stock=3)

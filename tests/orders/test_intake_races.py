@@ -36,16 +36,16 @@ pytestmark = [pytest.mark.race, pytest.mark.usefixtures("open_shop")]
 @pytest.fixture
 def meet(monkeypatch):
     """The first two batches look for known keys and carts together, before either goes on."""
-    look, lookers, calls = intake_rows.live_orders_of_carts, threading.Barrier(2), Counter()
+    look, lookers, calls = intake_rows.known_keys, threading.Barrier(2), Counter()
 
-    def together(cart_ids):
-        found = look(cart_ids)
+    def together(keys):
+        found = look(keys)
         calls["looked"] += 1
         if calls["looked"] <= 2:
             lookers.wait(timeout=20)
         return found
 
-    monkeypatch.setattr(intake_rows, "live_orders_of_carts", together)
+    monkeypatch.setattr(intake_rows, "known_keys", together)
 
 
 @pytest.fixture
@@ -227,6 +227,31 @@ class TestOneCart:
 
         assert kinds(answers) == {Accepted: 1, CartAlreadyOrdered: 1}
         assert (Order.objects.count(), reserved(mug)) == (1, 1)
+
+    def test_her_other_press_committed_between_two_looks_is_her_order(
+        self, another_process, monkeypatch
+    ):
+        request = a_checkout((a_mug(stock=50), 1), cart_id=uuid4())
+        others = []
+
+        def then_the_other_press(look):
+            def looked(asked):
+                found = look(asked)
+                if not others:
+                    others.append(None)  # it looks, too
+                    others[:] = at_once(1, lambda _: another_process().submit(pending(request)))
+                return found
+
+            return looked
+
+        for name in ("known_keys", "live_orders_of_carts"):
+            look = getattr(intake_rows, name)
+            monkeypatch.setattr(intake_rows, name, then_the_other_press(look))
+
+        answer = heard(lambda: another_process().submit(pending(request)))
+
+        assert kinds([answer, *others]) == {Accepted: 2}
+        assert answer.order_id == others[0].order_id == Order.objects.get().pk
 
 
 class TestOneCode:

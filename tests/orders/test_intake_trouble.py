@@ -6,14 +6,21 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.db import connection, connections
 
 from apps.catalog.models import Variant
 from apps.orders import acceptance, intake, intake_rows, queue_depth
-from apps.orders.errors import IdempotencyInFlight, OutcomeUnknown, Overloaded
+from apps.orders.errors import (
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    Overloaded,
+)
 from apps.orders.intake import Accepted
 from apps.orders.models import IdempotencyKey, Order
 from apps.orders.pending import Stage
@@ -87,6 +94,30 @@ def queue_up(process: intake.Intake, *requests: intake.CheckoutRequest) -> list[
         buyers.append(Buyer(process, request))
         until(lambda length=length: len(process._queue) > length, "she stands in the queue")
     return buyers
+
+
+class TestCartThatIsGone:
+    """Redis lost it after it was read: the key is all that is left to tell by."""
+
+    def test_nobody_is_told_while_her_order_is_under_way(self, ours, stuck, monkeypatch):
+        monkeypatch.setattr(intake, "_intake", ours)
+        asked = stuck.pending.request
+
+        with pytest.raises(IdempotencyInFlight):
+            intake.recall(asked.scope, asked.key, asked.fingerprint)
+
+    def test_then_she_is_told(self, ours, mug, monkeypatch):
+        monkeypatch.setattr(intake, "_intake", ours)
+        asked = a_checkout((mug, 1), cart_id=uuid4())
+        assert intake.recall(asked.scope, asked.key, asked.fingerprint) is None
+        made = ours.submit(pending(asked))
+
+        told = intake.recall(asked.scope, asked.key, asked.fingerprint)
+
+        assert told == replace(made, replayed=True)
+        with pytest.raises(IdempotencyKeyReused):
+            intake.recall(asked.scope, asked.key, bytes(32))
+        assert intake.recall("user:1", asked.key, asked.fingerprint) is None
 
 
 class TestFullQueue:

@@ -1,10 +1,15 @@
 """What may follow what: a move that is not allowed touches no row and writes no event."""
 
-import pytest
+import json
+from typing import Any
 
-from apps.orders import moves
+import pytest
+from django.db import transaction
+
+from apps.orders import moves, payloads
 from apps.orders.models import Order, OrderEvent
 from apps.orders.moves import Move
+from storefront import bells
 from tests.factories import OrderEventFactory, OrderFactory
 from tests.orders.purchases import at_once
 
@@ -61,3 +66,37 @@ def test_move_wished_eight_times_at_once_is_made_once() -> None:
 
     assert sorted(answers, key=len) == [set()] * 7 + [{(order.pk, "SHIPPED")}]
     assert told(order) == ("SHIPPED", 2, ["CONFIRMED", "SHIPPED"])
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    found: list[tuple[str, list[tuple[str, int, str]]]] = []
+    monkeypatch.setattr(bells, "push", lambda group, told: found.append((group, list(told))))
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_moves_of_one_commit_are_pushed_as_the_status_shows_them(pushed: Any) -> None:
+    orders = [an_order("CONFIRMED") for _ in range(3)]
+
+    with transaction.atomic():
+        moves.make([Move(order.pk, "SHIPPED", message="<b>Grüße</b>") for order in orders])
+        assert pushed == [], "nobody hears of it before the commit"
+
+    ((group, told),) = pushed
+    assert group == moves.GROUP
+    assert {order_id: (seq, json.loads(text)) for order_id, seq, text in told} == {
+        str(order.pk): (2, payloads.event(order.events.get(seq=2), number=order.number))
+        for order in orders
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_move_that_was_rolled_back_is_never_pushed(pushed: Any) -> None:
+    order = an_order("CONFIRMED")
+
+    with pytest.raises(RuntimeError), transaction.atomic():
+        moves.make([Move(order.pk, "SHIPPED")])
+        raise RuntimeError
+
+    assert pushed == []

@@ -277,6 +277,22 @@ def test_all_who_waited_go_on_at_once_and_are_charged_once(
     assert guarded.stock(kettle) == (50 - FAILURES_TO_OPEN - 15, 0)
 
 
+def test_no_more_than_the_trials_are_woken_by_whatever_plan(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
+) -> None:
+    """PostgreSQL may run a subquery once for each row of a table that it believes to be small."""
+    guarded.place((kettle, 1))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE orders_saga")
+    fall_away(guarded, kettle)
+    Saga.objects.update(due_at=Now() + timedelta(minutes=1))
+    rest_ends(redis_of_tests)
+
+    assert wake.wake_for_trial() == TRIALS
+
+    assert Saga.objects.filter(due_at__lte=Now()).count() == TRIALS
+
+
 def test_late_hearers_go_on_with_the_next_sweep(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
 ) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.orders import checkout, saga
 from apps.orders.models import Saga
@@ -136,6 +138,28 @@ def test_old_news_about_a_captured_payment_changes_nothing(shop: Shop, status: s
     assert states() == [("applied", "")]
     assert shop.run() == 0
     shop.assert_confirmed(order_id)
+
+
+def test_webhook_that_says_what_the_answers_said_takes_no_lock(shop: Shop) -> None:
+    """Nothing moves backwards: what a payment knows already need not be held against it."""
+
+    def locks_of_hearing() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            shop.hear()
+        return sum(
+            'FROM "payments_payment"' in q["sql"] and "FOR NO KEY" in q["sql"] for q in asked
+        )
+
+    order_id = shop.place_confirmed()
+    assert locks_of_hearing() == 0
+    states = set(WebhookInbox.objects.values_list("state", flat=True))
+    assert states == {"applied", "ignored"}
+    assert shop.payment(order_id).status == Payment.Status.CAPTURED
+
+    WebhookInbox.objects.all().delete()
+    Payment.objects.update(status=Payment.Status.AUTHORIZED, captured_amount=0)
+    assert locks_of_hearing() > 0, "the control"
+    assert shop.payment(order_id).status == Payment.Status.CAPTURED
 
 
 def test_events_of_a_whole_purchase_backwards_are_the_same_as_forwards(shop: Shop) -> None:

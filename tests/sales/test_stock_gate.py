@@ -16,16 +16,11 @@ from apps.inventory.allocation import Shortage, ShortLine
 from apps.orders.cancel import request_cancellation
 from apps.orders.errors import OutOfStock, PriceChanged
 from apps.orders.models import Order
-from apps.sales import gate, on_sale
+from apps.sales import gate, gate_counts, on_sale
 from apps.sales.gate import Passage
 from tests.factories import a_flash_sale, a_kettle, a_mug
 from tests.orders.checkouts import a_checkout, everything, place
 from tests.orders.purchases import Shop, at_once
-
-
-@pytest.fixture(autouse=True)
-def nothing_counted_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_rebuild_at", 0.0)
 
 
 @pytest.fixture
@@ -47,7 +42,7 @@ def take(*lines: tuple[Variant, int], key: str = "k") -> Passage | Shortage | No
 def a_second_later(counts: "redis.Redis") -> None:
     """The next question rebuilds."""
     counts.delete("gate:rebuild")
-    gate._rebuild_at = 0.0
+    gate_counts._rebuild_at = 0.0
 
 
 @contextmanager
@@ -142,8 +137,10 @@ def test_emptied_redis_lets_everybody_through_until_it_is_counted_again(
     take((mug, 1))
     counts.flushdb()
 
+    gate_counts.forget()  # nobody has anything under way
+
     with no_rebuild(counts):
-        assert take((mug, 5), key="bob") is None
+        assert take((mug, 5), key="bob") == Passage("gate:passage:bob", (), takes=True)
     assert take((mug, 5), key="carol") == Shortage((ShortLine(mug.sku, 1),))
 
 
@@ -164,11 +161,11 @@ def test_redis_away_lets_everybody_through(monkeypatch: pytest.MonkeyPatch, sett
     mug = a_mug(stock=0)
     a_flash_sale(mug)
     settings.SALES_REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(gate._redis, "_away_until", 0.0)
+    monkeypatch.setattr(gate_counts.redis, "_away_until", 0.0)
 
     assert take((mug, 1)) is None
 
-    monkeypatch.setattr(gate._redis, "_away_until", 0.0)
+    monkeypatch.setattr(gate_counts.redis, "_away_until", 0.0)
 
 
 # --- In front of the intake ---------------------------------------------------------------------
@@ -198,6 +195,100 @@ def test_retry_of_the_last_unit_is_answered_with_her_own_order(open_shop: None) 
     again = place(request)
 
     assert (again.order_id, again.replayed) == (first.order_id, True)
+
+
+def test_order_of_before_the_sale_is_told_to_who_asks_again(open_shop: None) -> None:
+    """Pressed before the doors opened, answered by nobody, pressed again when all is gone."""
+    mug = a_mug(stock=1)
+    request = a_checkout((mug, 1))
+    first = place(request)
+    a_flash_sale(mug)
+    with pytest.raises(OutOfStock):
+        place(a_checkout((mug, 1)))
+
+    again = place(request)
+
+    assert (again.order_id, again.replayed) == (first.order_id, True)
+
+
+def test_order_is_told_to_who_asks_again_after_redis_was_emptied(
+    open_shop: None, counts: "redis.Redis"
+) -> None:
+    mug = a_mug(stock=1)
+    a_flash_sale(mug)
+    request = a_checkout((mug, 1))
+    first = place(request)
+    counts.flushdb()
+    gate_counts.forget()  # another process, which knows nothing of it
+
+    with pytest.raises(OutOfStock):
+        place(a_checkout((mug, 1)))
+    again = place(request)
+
+    assert (again.order_id, again.replayed) == (first.order_id, True)
+    assert gate.look(request.key, request.lines) is None, "the turnstile lets her pass as well"
+
+
+class TestLoss:
+    """Of the passages of those who are still on their way: nobody could tell who they are."""
+
+    @pytest.fixture
+    def mug(self, db: None) -> Variant:
+        mug = a_mug(stock=1)
+        a_flash_sale(mug)
+        take((mug, 1))
+        return mug
+
+    def assert_open(self, mug: Variant, counts: "redis.Redis") -> None:
+        a_second_later(counts)
+        assert gate.look("bob", [(mug.sku, 9)]) is None
+        assert take((mug, 9), key="bob") == Passage("gate:passage:bob", (), takes=True)
+        assert 0 < counts.pttl("gate:open") <= gate_counts.OPEN_FOR.total_seconds() * 1000
+
+    def assert_closed_afterwards(self, mug: Variant, counts: "redis.Redis") -> None:
+        counts.delete("gate:open", f"gate:recalled:{mug.sku}")  # as time does
+        a_second_later(counts)
+        assert isinstance(take((mug, 9), key="carol"), Shortage)
+        assert isinstance(gate.look("carol", [(mug.sku, 9)]), Shortage)
+
+    def test_of_an_emptied_redis_opens_the_gate_for_a_while(
+        self, mug: Variant, counts: "redis.Redis"
+    ) -> None:
+        counts.flushdb()
+        self.assert_open(mug, counts)
+        self.assert_closed_afterwards(mug, counts)
+
+    def test_of_a_redis_that_was_away_opens_it_before_anybody_is_turned_away(
+        self, mug: Variant, counts: "redis.Redis", monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        url = settings.SALES_REDIS_URL
+        monkeypatch.setattr(
+            gate_counts.redis, "_away_until", 0.0
+        )  # so it is when this test is over
+        settings.SALES_REDIS_URL = "redis://127.0.0.1:1/0"
+        assert take((mug, 1), key="went past") is None
+        settings.SALES_REDIS_URL = url
+        monkeypatch.setattr(gate_counts.redis, "_away_until", 0.0)
+
+        assert not isinstance(take((mug, 9), key="at once"), Shortage)
+        self.assert_open(mug, counts)
+        self.assert_closed_afterwards(mug, counts)
+
+    def test_is_none_where_nothing_was_lost(self, mug: Variant, counts: "redis.Redis") -> None:
+        a_second_later(counts)
+        assert isinstance(take((mug, 9), key="bob"), Shortage)
+        assert not counts.exists("gate:open")
+
+
+def test_uncounted_passage_is_given_back_without_units(counts: "redis.Redis", db: None) -> None:
+    mug = a_mug(stock=1)
+    a_flash_sale(mug)
+    with no_rebuild(counts):
+        passage = take((mug, 1))
+        assert isinstance(passage, Passage)
+        gate.give_back(passage)
+    assert left(counts, mug) is None
+    assert not counts.exists(passage.name)
 
 
 def test_refused_checkout_gives_its_units_back(open_shop: None, counts: "redis.Redis") -> None:

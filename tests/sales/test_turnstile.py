@@ -9,16 +9,10 @@ import pytest
 from apps.api.turnstile import Turnstile
 from apps.catalog.models import Variant
 from apps.orders.models import Order
-from apps.sales import gate
 from storefront.wsgi import application
 from tests.factories import ADDRESS, a_flash_sale, a_mug
 
 pytestmark = pytest.mark.usefixtures("open_shop")
-
-
-@pytest.fixture(autouse=True)
-def nothing_counted_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_rebuild_at", 0.0)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from apps.catalog.models import ProductImage
+from apps.catalog.models import Product, ProductImage
 from apps.inventory.models import StockItem
 from tests.factories import (
     CategoryFactory,
@@ -34,6 +34,36 @@ def test_home_shows_the_last_few(visitor: Client) -> None:
 
     assert "The last few" in page
     assert "Only 2 left" in page
+
+
+def test_home_is_kept_and_never_old(visitor: Client) -> None:
+    featured = a_kettle(featured=True)
+    scarce = a_mug(stock=2)
+    first, again = visitor.get("/"), visitor.get("/")
+    assert again.content == first.content
+    assert not again.cookies, "nothing is sent from here, and nobody is remembered"
+
+    StockItem.objects.filter(variant=scarce).update(on_hand=1)
+    assert "Only 1 left" in visitor.get("/").content.decode()
+    StockItem.objects.filter(variant=scarce).update(on_hand=0)
+    StockItem.objects.filter(variant=featured).update(on_hand=0)
+    page = visitor.get("/").content.decode()
+    assert "The last few" not in page
+    assert featured.product.name not in page
+
+
+def test_kept_home_shows_everybody_her_own_cart(visitor: Client) -> None:
+    mug = a_mug(stock=9)
+    visitor.get("/")
+    buyer = Client()
+    buyer.get("/")
+    buyer.post(f"/p/{mug.product.slug}/", {"quantity": "3"})
+
+    page = buyer.get("/").content.decode()
+    assert "in your cart." in page
+    assert 'aria-label="Cart, 3 items"' in page
+    assert 'aria-label="Cart, 3 items"' in buyer.get("/").content.decode()
+    assert 'aria-label="Cart, 0 items"' in visitor.get("/").content.decode()
 
 
 def test_product_page_says_what_is_left_of_each_variant(visitor: Client) -> None:
@@ -135,6 +165,27 @@ def test_markup_in_a_name_is_shown_as_text(visitor: Client) -> None:
     assert '"><script>' not in page
 
 
+def test_list_has_the_last_word_over_what_was_counted_a_minute_ago(visitor: Client) -> None:
+    cups = CategoryFactory(name="Cups")
+    for _ in range(24):
+        a_mug(category=cups)
+    assert "24 things" in visitor.get("/c/cups/").content.decode()
+
+    a_kettle(category=cups)
+    mugs = Product.objects.filter(category=cups, name="Stoneware Mug")
+    mugs.filter(pk__in=mugs.values("pk")[:2]).update(published=False)
+    page = visitor.get("/c/cups/").content.decode()
+    assert "23 things" in page
+    assert "Gooseneck Kettle" in page
+
+    for _ in range(2):
+        a_mug(category=cups)
+    second = visitor.get("/c/cups/?page=2").content.decode()
+    assert "25 things, page 2 of 2" in second
+    assert visitor.get("/c/cups/?page=3").status_code == 404
+    assert visitor.get("/c/cups/?page=0").status_code == 404
+
+
 def test_facets_narrow_by_price_and_stock(visitor: Client) -> None:
     a_mug(stock=5, price=1800)
     a_kettle(stock=5, price=8900)
@@ -206,3 +257,25 @@ def test_pages_carry_no_inline_script_or_style(visitor: Client) -> None:
         assert " onclick=" not in page, address
         assert "<style" not in page, address
         assert "'unsafe-inline'" not in answer["Content-Security-Policy"], address
+
+
+def test_who_asks_for_the_head_of_a_page_hears_what_a_look_would(visitor: Client) -> None:
+    """Link checkers and load balancers do; RFC 9110 §9.1 has every server answer them."""
+    mug = a_mug(stock=9)
+    pages = ["/", "/search/?q=mug", f"/c/{mug.product.category.slug}/", "/cart/"]
+
+    for page in pages:
+        looked, asked = visitor.get(page), visitor.head(page)
+        assert asked.status_code == looked.status_code == 200, page
+        assert asked.headers["Content-Type"] == looked.headers["Content-Type"]
+    assert visitor.head("/account/orders/").status_code == 302
+    assert visitor.delete("/").status_code == 405
+
+
+def test_what_was_searched_for_is_sorted_by_how_well_it_matches(visitor: Client) -> None:
+    a_kettle()
+    shelf = a_mug().product.category
+
+    assert ">best match</option>" in visitor.get("/search/?q=kettle").content.decode()
+    for page in ("/search/", f"/c/{shelf.slug}/"):
+        assert ">our own order</option>" in visitor.get(page).content.decode()

@@ -1,10 +1,13 @@
 """The checkout's page: one order however it is sent, and every refusal beside what was typed."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
 
 import pytest
+import redis
 from django.db import connection
 
+from apps.cart import guests
 from apps.catalog.models import Variant
 from apps.inventory.models import StockItem
 from apps.orders import intake
@@ -19,6 +22,7 @@ from tests.factories import (
     make_alice,
     make_bob,
 )
+from tests.orders.checkouts import locked, until, waiting_for_a_lock
 from tests.shop.conftest import Visitor
 
 
@@ -50,6 +54,81 @@ def test_form_sent_twice_is_one_order(visitor: Visitor, mug: Variant) -> None:
 
     assert Order.objects.count() == 1
     assert first["Location"] == second["Location"]
+
+
+class TestCartThatIsGone:
+    """Redis was emptied, or is away, between two presses of one button."""
+
+    @pytest.fixture
+    def form(self, visitor: Visitor, mug: Variant) -> dict[str, str]:
+        visitor.add(mug)
+        return visitor.checkout_form()
+
+    def test_her_order_is_shown(
+        self, visitor: Visitor, form: dict[str, str], redis_of_tests: redis.Redis
+    ) -> None:
+        first = visitor.post("/checkout/", form)
+        redis_of_tests.flushall()
+
+        assert visitor.post("/checkout/", form)["Location"] == first["Location"]
+
+    def test_while_redis_is_away_too(
+        self, visitor: Visitor, form: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = visitor.session["cart"]
+        first = visitor.post("/checkout/", form)
+        session = visitor.session
+        session["cart"] = kept  # as it was when the first press began
+        session.save()
+
+        def away() -> None:
+            raise redis.ConnectionError("away")
+
+        monkeypatch.setattr(guests, "_client", away)
+        assert visitor.post("/checkout/", form)["Location"] == first["Location"]
+        assert visitor.post("/checkout/", form | {"key": str(uuid4())}).status_code == 503
+
+    def test_cart_that_has_only_expired_is_not_waited_for(
+        self, visitor: Visitor, form: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever sends old forms by script would keep a thread busy with each."""
+
+        def nobody_waits(*_: object) -> None:
+            raise AssertionError("a thread waits")
+
+        guests._client().delete(f"cart:{UUID(visitor.session['cart']['id']).hex}")
+        monkeypatch.setattr("apps.shop.views.checkout._placed_meanwhile", nobody_waits)
+
+        assert visitor.post("/checkout/", form)["Location"] == "/cart/"
+
+    @pytest.mark.race
+    def test_press_that_is_still_committed_is_waited_for(
+        self,
+        visitor: Visitor,
+        form: dict[str, str],
+        mug: Variant,
+        redis_of_tests: redis.Redis,
+    ) -> None:
+        def press() -> str:
+            finger = Visitor(raise_request_exception=False)
+            finger.cookies = visitor.cookies
+            try:
+                return finger.post("/checkout/", form).headers["Location"]
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as fingers:
+            with locked(mug):
+                first = fingers.submit(press)
+                until(waiting_for_a_lock, "the first press is being committed")
+                redis_of_tests.flushall()
+                second = fingers.submit(press)
+                with pytest.raises(TimeoutError):
+                    second.result(timeout=0.3)
+            places = [first.result(), second.result()]
+
+        order = Order.objects.get()
+        assert [place.split("?")[0] for place in places] == [f"/orders/{order.pk}/"] * 2
 
 
 @pytest.mark.race

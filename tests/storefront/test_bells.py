@@ -41,14 +41,41 @@ def rung(monkeypatch):
 
 @pytest.fixture
 def pushed(monkeypatch):
-    """The messages that reached the channel layer."""
-    found = []
+    """The messages that reached the channel layer: (group, payloads)."""
 
-    async def group_send(batch):
-        found.extend(batch)
+    class Pushed(list):
+        trouble: Exception | None = None
 
-    monkeypatch.setattr(bells, "_group_send", group_send)
-    return found
+        async def group_send(self, group, payloads):
+            trouble, self.trouble = self.trouble, None
+            if trouble:
+                raise trouble
+            self.append((group, payloads))
+
+        def all(self):
+            return [payload for _, payloads in self for payload in payloads]
+
+    pushed = Pushed()
+    monkeypatch.setattr(bells, "_group_send", pushed.group_send)
+    return pushed
+
+
+@pytest.fixture
+def held():
+    """A ringer whose thread waits for `held.go()`."""
+
+    class Held(Ringer):
+        may = False
+
+        def _ensure_running(self):
+            if self.may:
+                super()._ensure_running()
+
+        def go(self):
+            self.may = True
+            self._ensure_running()
+
+    return Held()
 
 
 def test_bell_is_heard(rung):
@@ -72,7 +99,7 @@ def test_hundred_rings_while_one_is_on_its_way_are_one_more(rung):
     assert 2 <= rung.count("orders.advance_sagas") <= 3
 
 
-def test_whoever_rings_does_not_wait(rung):
+def test_whoever_rings_or_pushes_does_not_wait(rung, pushed):
     ringer = Ringer()
     rung.gate.clear()
     ringer.ring("orders.advance_sagas")
@@ -81,10 +108,11 @@ def test_whoever_rings_does_not_wait(rung):
     began = time.monotonic()
     for _ in range(1000):
         ringer.ring("orders.advance_sagas")
-        ringer.push([("order.1", {"seq": 1})])
+        ringer.push("orders.moved", [1])
 
     assert time.monotonic() - began < 1
     rung.gate.set()
+    until(lambda: len(pushed.all()) == 1000, "all is sent once the broker thaws")
 
 
 def test_lost_bell_does_not_silence_the_next(rung, caplog):
@@ -101,15 +129,43 @@ def test_lost_bell_does_not_silence_the_next(rung, caplog):
     until(lambda: len(rung) == 2, "the next one is heard")
 
 
-def test_pushes_arrive_in_the_order_of_their_moves(pushed):
+def test_pushes_arrive_in_their_order(pushed):
     ringer = Ringer()
-    moves = [("order.1", {"seq": seq}) for seq in range(1, 1201)]
 
-    for move in moves:
-        ringer.push([move])
+    for number in range(1200):
+        ringer.push("orders.moved", [number])
 
-    until(lambda: len(pushed) == 1200, "all have arrived")
-    assert pushed == moves
+    until(lambda: len(pushed.all()) == 1200, "all have arrived")
+    assert pushed.all() == list(range(1200))
+
+
+def test_pushes_of_many_commits_travel_together(pushed, held):
+    for number in range(500):
+        held.push("orders.moved", [number])
+    held.go()
+
+    until(lambda: len(pushed.all()) == 500, "all have arrived")
+    assert [len(payloads) for _, payloads in pushed] == [200, 200, 100]
+    assert pushed.all() == list(range(500))
+
+
+def test_groups_are_told_only_what_is_theirs(pushed, held):
+    for number, group in enumerate(["mugs", "mugs", "kettles", "mugs"]):
+        held.push(group, [number])
+    held.go()
+
+    until(lambda: len(pushed.all()) == 4, "all have arrived")
+    assert pushed == [("mugs", [0, 1]), ("kettles", [2]), ("mugs", [3])]
+
+
+def test_lost_message_is_told_and_the_rest_goes_on(pushed, held, caplog):
+    pushed.trouble = TimeoutError()
+    held.push("orders.moved", range(500))
+    held.go()
+
+    until(lambda: len(pushed.all()) == 300, "the rest has arrived")
+    assert pushed.all() == list(range(200, 500))
+    assert "a bell or push was lost: TimeoutError" in caplog.text
 
 
 def test_while_nobody_takes_them_the_oldest_are_let_go(monkeypatch, pushed):
@@ -117,9 +173,9 @@ def test_while_nobody_takes_them_the_oldest_are_let_go(monkeypatch, pushed):
     ringer = Ringer()
     ringer._ensure_running = lambda: None  # the thread is stuck elsewhere
 
-    ringer.push([("order.1", {"seq": seq}) for seq in range(1, 6)])
+    ringer.push("orders.moved", range(1, 6))
 
-    assert [message["seq"] for _, message in ringer._pushes] == [3, 4, 5]
+    assert [number for _, number in ringer._pushes] == [3, 4, 5]
 
 
 def test_forked_child_rings_by_itself():

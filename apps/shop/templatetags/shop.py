@@ -1,10 +1,14 @@
 """How amounts, states and form fields are written on a page."""
 
+from functools import lru_cache
+
 from django import template
 from django.conf import settings
 from django.forms import BoundField
+from django.template.loader import render_to_string
 
 from apps.customers import countries
+from apps.shop.cards import Card
 from storefront import money as money_kernel
 
 register = template.Library()
@@ -28,6 +32,13 @@ def negative(minor: int) -> int:
 def country(code: str) -> str:
     """A country's name by its ISO code."""
     return countries.names().get(code, code)
+
+
+@register.simple_tag
+@lru_cache(maxsize=2_000)
+def product_card(card: Card, eager: bool = False) -> str:
+    """A product on a shelf; `eager` for the one that is seen first. Equal cards look alike."""
+    return render_to_string("shop/parts/product_card.html", {"card": card, "eager": eager})
 
 
 @register.inclusion_tag("shop/parts/field.html")

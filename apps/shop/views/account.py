@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode, urlsafe_base64_decode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from kombu.exceptions import OperationalError as BrokerTrouble
 
 from apps.customers import accounts, addresses
@@ -195,7 +195,7 @@ def _listed(orders: list[Order]) -> list[Order]:
 
 @never_cache
 @login_required
-@require_GET
+@require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     book = addresses.list_addresses(request.user)
     return render(
@@ -211,7 +211,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_GET
+@require_safe
 def orders(request: HttpRequest) -> HttpResponse:
     found = Order.objects.filter(user=request.user)
     if before := request.GET.get("before"):
@@ -236,7 +236,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_GET
+@require_safe
 def address_book(request: HttpRequest) -> HttpResponse:
     book = addresses.list_addresses(request.user)
     return render(request, "shop/account/addresses.html", {"here": "addresses", "book": book})

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.cart import carts
 from apps.cart.carts import (
@@ -44,7 +44,7 @@ class LineShown:
 
 
 @never_cache
-@require_GET
+@require_safe
 def cart(request: HttpRequest) -> HttpResponse:
     try:
         kept = visitors.cart_of(request)

@@ -158,11 +158,20 @@ def _place(request: HttpRequest) -> HttpResponse:
     key = _key(request)
     scope = f"user:{request.user.pk}" if request.user.is_authenticated else "guest"
     fingerprint = _fingerprint(request, scope)
+    given = visitors.guest_cart_id(request)
     # In this order: who finds the cart gone already finds the order that took it.
-    cart = visitors.cart_of(request)
+    try:
+        cart = visitors.cart_of(request)
+    except CartsUnavailable:
+        before = _placed_before(scope, key, fingerprint)
+        if before is None or not before[1]:
+            raise
+        return _to_order(request, before[0], order_token(before[0]))
     if cart is not None:
         rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
     before = _placed_before(scope, key, fingerprint)
+    if before is None and cart is None and given is not None and carts.may_be_lost(given):
+        before = _placed_meanwhile(scope, key, fingerprint)
     if before is not None:
         order_id, same = before
         if same or cart is None or not cart.lines:
@@ -235,6 +244,15 @@ def _placed_before(scope: str, key: str, fingerprint: bytes) -> tuple[UUID, bool
     """The order that this form made, and whether by the same words; its sender knows the key."""
     known = IdempotencyKey.objects.filter(scope=scope, key=key).first()
     return (known.order_id, bytes(known.fingerprint) == fingerprint) if known else None
+
+
+def _placed_meanwhile(scope: str, key: str, fingerprint: bytes) -> tuple[UUID, bool] | None:
+    """As _placed_before, of a cart that Redis has lost: the first press may still be committing."""
+    for _ in range(IN_FLIGHT_TRIES):
+        time.sleep(IN_FLIGHT_PAUSE)
+        if (before := _placed_before(scope, key, fingerprint)) is not None:
+            return before
+    return None
 
 
 def _fingerprint(request: HttpRequest, scope: str) -> bytes:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.cart import carts
 from apps.cart.carts import CartNotFound, CartsUnavailable
@@ -47,7 +47,7 @@ def find_order(request: HttpRequest, order_id: UUID) -> tuple[Order, str]:
 
 
 @never_cache
-@require_GET
+@require_safe
 @limited(answer=too_many)
 def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     found, token = find_order(request, order_id)
