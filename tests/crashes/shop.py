@@ -302,6 +302,10 @@ class Shop:
         """What the workers have taken from their queues and not finished."""
         return frozenset(self.queue.hkeys("unacked"))
 
+    def tasks_left_behind(self) -> frozenset[bytes]:
+        """Those of workers that died with them: none that lives has one in hand for so long."""
+        return frozenset(self.queue.zrangebyscore("unacked_index", 0, time.time() - 5))
+
     @contextlib.contextmanager
     def nobody_compares(self) -> Iterator[None]:
         """The reconciler stays away: it would find out at the gateway what others are to write."""
