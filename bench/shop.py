@@ -325,8 +325,8 @@ def stock_up() -> None:
 
 
 def _fill_the_shelves() -> None:
-    shelf = Category.objects.filter(slug="bench").first() or Category.add_root(
-        name="Bench", slug="bench"
+    shelf = Category.objects.filter(slug="bench").first() or Category.objects.add_root(
+        {"name": "Bench", "slug": "bench"}
     )
     skus = [HOT, *(f"{UNIFORM}{number:04}" for number in range(1, SKUS + 1))]
     products = Product.objects.bulk_create(

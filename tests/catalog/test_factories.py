@@ -6,6 +6,7 @@ import pytest
 from django.db.models import Sum
 from factory.django import DjangoModelFactory
 
+from apps.catalog.models import Category
 from apps.inventory import stock
 from apps.inventory.models import Hold, StockItem, StockMovement
 from tests import factories
@@ -58,4 +59,4 @@ def test_shelves_nest():
     kitchen = factories.CategoryFactory(name="Kitchen")
     mugs = factories.CategoryFactory(name="Mugs", parent=kitchen)
 
-    assert mugs.get_parent() == kitchen
+    assert Category.objects.get_parent(mugs) == kitchen

@@ -7,7 +7,6 @@ import json
 import re
 import threading
 from collections import Counter
-from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -275,7 +274,7 @@ class TestWatching:
     def heard(self, address: str, *, until: str) -> list[dict[str, Any]]:
         """Every message of the socket, up to the one with this status."""
         messages: list[dict[str, Any]] = []
-        with closing(connect(address, open_timeout=20)) as socket:
+        with connect(address, open_timeout=20) as socket:
             while not messages or messages[-1]["status"] != until:
                 messages.append(json.loads(socket.recv(timeout=60)))
         return messages
@@ -312,7 +311,7 @@ class TestWatching:
         placed = app.buy((goods.mug.sku, 1))
         address = placed.links["websocket"].partition("?")[0]
 
-        with closing(connect(f"{address}?token={token}", open_timeout=20)) as socket:
+        with connect(f"{address}?token={token}", open_timeout=20) as socket:
             with pytest.raises(ConnectionClosed) as closed:
                 socket.recv(timeout=20)
 

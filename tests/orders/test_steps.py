@@ -193,7 +193,7 @@ def test_killed_while_undoing_from_anywhere(
 # --- killed at every point ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("point", points("do"), ids=str)
+@pytest.mark.parametrize("point", list(points("do")), ids=str)
 def test_killed_forward_twice_is_finished_with_one_charge(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
@@ -211,7 +211,7 @@ def test_killed_forward_twice_is_finished_with_one_charge(
     assert shop.log(order_id) == [f"do {name}: done" for name in DOING]
 
 
-@pytest.mark.parametrize("point", points("undo"), ids=str)
+@pytest.mark.parametrize("point", list(points("undo")), ids=str)
 def test_killed_twice_while_undoing_a_confirmed_order_gives_everything_back_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
@@ -229,7 +229,7 @@ def test_killed_twice_while_undoing_a_confirmed_order_gives_everything_back_once
     assert shop.log(order_id)[len(DOING) :] == [f"undo {name}: done" for name in UNDOING[::-1]]
 
 
-@pytest.mark.parametrize("point", points("do"), ids=str)
+@pytest.mark.parametrize("point", list(points("do")), ids=str)
 def test_called_off_while_its_worker_is_dead(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
