@@ -394,7 +394,9 @@ def give_connections_back(scene: Scene) -> None:
 
 
 def lock_the_shelves(scene: Scene) -> None:
-    scene.held.enter_context(scene.shop.locked("SELECT FROM inventory_stockitem FOR UPDATE"))
+    # In the shop's own order, or it may be this lock that PostgreSQL calls off as a deadlock.
+    every_shelf = "SELECT FROM inventory_stockitem ORDER BY id FOR UPDATE"
+    scene.held.enter_context(scene.shop.locked(every_shelf))
 
 
 def unlock_the_shelves(scene: Scene) -> None:
