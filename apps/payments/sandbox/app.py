@@ -30,7 +30,7 @@ from apps.payments.sandbox.world import World
 
 _WEBHOOK_ATTEMPTS = 16
 # 20,000 objects of Stripe's are kept at hand, a million of Python's, and none of them is garbage.
-# Looked through each time that a few hundred more are made, they were a sixth of the sandbox's work.
+# Looked through each time that a few hundred more are made, they were a sixth of all its work.
 _SURVIVORS_BEFORE_A_LOOK = 100_000
 
 
