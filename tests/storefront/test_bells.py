@@ -4,8 +4,10 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from django.core.cache import cache
 
 from storefront import bells
 from storefront.bells import Ringer
@@ -196,3 +198,50 @@ def test_forked_child_rings_by_itself():
     os.kill(child, 9)
     os.waitpid(child, 0)
     assert said == b"orders.advance_sagas"
+
+
+class TestBetweenProcesses:
+    """While a bell is in the queue that no worker has heard yet, nobody adds another."""
+
+    NAME = "orders.advance_sagas"
+
+    @pytest.fixture(autouse=True)
+    def nothing_rung(self):
+        cache.delete(bells._unheard(self.NAME))
+        yield
+        cache.delete(bells._unheard(self.NAME))
+
+    @pytest.fixture
+    def queue(self, monkeypatch):
+        sent = []
+        monkeypatch.setattr(
+            bells.current_app, "send_task", lambda name, **_: sent.append(name), raising=False
+        )
+        return sent
+
+    def test_second_bell_waits_until_the_first_is_heard(self, queue):
+        bells._send_task(self.NAME)
+        bells._send_task(self.NAME)
+        assert queue == [self.NAME]
+
+        bells._heard(task=SimpleNamespace(name=self.NAME))
+        bells._send_task(self.NAME)
+
+        assert queue == [self.NAME, self.NAME]
+
+    def test_bell_that_nobody_hears_counts_as_lost_after_a_while(self, queue):
+        bells._send_task(self.NAME)
+
+        lasts = cache.pttl(bells._unheard(self.NAME))
+
+        assert 0 < lasts <= bells.UNHEARD_FOR * 1000
+
+    def test_without_redis_every_bell_is_rung(self, queue, monkeypatch, settings):
+        here = settings.CACHES["default"]
+        settings.CACHES = {"default": here | {"LOCATION": "redis://127.0.0.1:1/1"}}
+
+        bells._send_task(self.NAME)
+        bells._send_task(self.NAME)
+        bells._heard(task=SimpleNamespace(name=self.NAME))
+
+        assert queue == [self.NAME, self.NAME]
