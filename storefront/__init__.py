@@ -1,4 +1,4 @@
-"""The kernel of the shop: settings, addresses, processes, and what every app shares."""
+"""The Django project: settings, URLs, and the entry points of its processes."""
 
 from storefront.celery import app as celery_app
 

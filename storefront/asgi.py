@@ -8,9 +8,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 # Loads the apps; its HTTP side is not served, so that nobody runs the shop through it by mistake.
 get_asgi_application()
 
-from apps.live.routing import application  # noqa: E402  (needs the loaded apps)
-from storefront import heap  # noqa: E402
+from apps.core import gc_freeze  # noqa: E402
+from apps.core.duplicate_headers import DropDuplicateHeaders  # noqa: E402
+from apps.realtime import routing  # noqa: E402  (needs the loaded apps)
 
-__all__ = ["application"]
+application = DropDuplicateHeaders(routing.application)
 
-heap.keep_what_is_loaded()
+gc_freeze.freeze_loaded_objects()

@@ -1,20 +1,21 @@
-"""The Celery app. Tasks are bells: each says "there is work", the work is found in PostgreSQL."""
+"""The Celery app. A task only says that there may be work; the work is kept in PostgreSQL."""
 
 import os
 
 from celery import Celery
 from celery.signals import worker_process_init
 
-from storefront import broker, heap
+from apps.core import celery_redis_transport, gc_freeze, heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 
-broker.mend()
+celery_redis_transport.install()
 app = Celery("storefront")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+heartbeat.install(app)
 
 
 @worker_process_init.connect
-def keep_what_is_loaded(**_: object) -> None:
-    heap.keep_what_is_loaded()
+def freeze_loaded_objects(**_: object) -> None:
+    gc_freeze.freeze_loaded_objects()

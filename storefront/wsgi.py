@@ -1,4 +1,7 @@
-"""HTTP: pages, API, admin, webhooks (Granian, WSGI; ASGI runs Django's sync views at a tenth)."""
+"""HTTP: pages, API, admin, webhooks.
+
+Served by Granian over WSGI. Over ASGI, Django's sync views run at a tenth of the speed (ADR 10).
+"""
 
 import os
 
@@ -10,15 +13,21 @@ shop = get_wsgi_application()
 
 from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
 
-from apps.api.express import Express  # noqa: E402
-from apps.api.turnstile import Turnstile  # noqa: E402
-from apps.payments.quick_door import QuickDoor  # noqa: E402
-from apps.shop.window import Window  # noqa: E402
-from storefront import heap  # noqa: E402
+from apps.core import gc_freeze  # noqa: E402
+from apps.fastpath.checkout import CheckoutShortcut  # noqa: E402
+from apps.fastpath.http import Application  # noqa: E402
+from apps.fastpath.product_page import ProductPageShortcut  # noqa: E402
+from apps.fastpath.webhook import WebhookShortcut  # noqa: E402
 
-application = QuickDoor(Turnstile(Express(Window(shop))))
 
-# Import the views now: otherwise the first requests of every thread do, all at once, while
-# shoppers wait.
+def with_shortcuts(inner: Application) -> Application:
+    """`inner` behind all shortcuts before Django (apps/fastpath)."""
+    return WebhookShortcut(CheckoutShortcut(ProductPageShortcut(inner)))
+
+
+application = with_shortcuts(shop)
+
+# Import the views now. Otherwise the first requests of all threads do it at once, while shoppers
+# wait.
 _ = get_resolver().url_patterns
-heap.keep_what_is_loaded()
+gc_freeze.freeze_loaded_objects()

@@ -5,7 +5,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,20 +15,57 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
-from apps.sales import gate_counts, on_sale
-from storefront import embedded
+from apps.core import rate_limits
+from apps.flash_sales import active_sales, gate_counts
+from tests import left_behind
+from tests import settings as test_settings
 from tests.emptying import empty_tables
+from tests.factories import make_alice
+from tests.file_durations import FileDurations
 from tests.library_tables import template_database
+from tests.parallel import ByWhatIsShared
+from tests.second_try import allow_second_try
+from tools import embedded
 
 if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
     from selenium.webdriver import Chrome
+    from xdist.remote import Producer
+    from xdist.scheduler.protocol import Scheduling
 
-    from storefront.stack import Stack
+    from apps.customers.models import User
+    from tools.stack import Stack
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that only hands out tests (pytest-xdist) leaves its home to the others."""
+    if hasattr(config, "workerinput"):
+        return
+    config.pluginmanager.register(FileDurations(config.rootpath))
+    if config.getoption("numprocesses", None):
+        test_settings.leave_home()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    allow_second_try(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduling":
+    """Tests that share something expensive run in one process (tests/parallel.py)."""
+    return ByWhatIsShared(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def companion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ends what this process leaves behind when it is stopped or killed (tests/left_behind.py)."""
+    folders = [test_settings.TEST_HOME, tmp_path_factory.getbasetemp()]
+    with left_behind.companion(folders, lock=test_settings.home_lock):
+        yield
 
 
 @pytest.fixture(scope="session")
-def embedded_services() -> Iterator[None]:
+def embedded_services(companion: None) -> Iterator[None]:
     """PostgreSQL and Redis of this run's home, for as long as the run takes."""
     with embedded.serving(settings.STOREFRONT_HOME):
         yield
@@ -55,27 +93,57 @@ def quick_emptying() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def redis_of_tests(embedded_services: None) -> Iterator["redis.Redis"]:
-    with redis.Redis.from_url(embedded.redis_url(settings.STOREFRONT_HOME)) as client:
-        yield client
+def redis_servers(embedded_services: None) -> Iterator[dict[str, "redis.Redis"]]:
+    """A client of each Redis server of this run, by its name (embedded.REDIS_NAMES)."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                redis.Redis.from_url(embedded.redis_url(settings.STOREFRONT_HOME, name))
+            )
+            for name in embedded.REDIS_NAMES
+        }
+
+
+@pytest.fixture(scope="session")
+def redis_of_tests(redis_servers: dict[str, "redis.Redis"]) -> "redis.Redis":
+    """A client of the Redis that holds the broker, the gateway circuit and the flash sales."""
+    return redis_servers[embedded.REDIS]
+
+
+@pytest.fixture(scope="session")
+def empty_all_redis(redis_servers: dict[str, "redis.Redis"]) -> Callable[[], None]:
+    """Empties every Redis: no cart, cached page, rate limit, task or flash sale is left."""
+
+    def empty() -> None:
+        for client in redis_servers.values():
+            client.flushall()
+
+    return empty
 
 
 @pytest.fixture(autouse=True)
-def empty_redis(redis_of_tests: "redis.Redis") -> None:
-    """No cart, cached page, rate limit, task or flash sale of an earlier test."""
-    redis_of_tests.flushall()
-    on_sale.assume_none(seconds=3600)
+def empty_redis(empty_all_redis: Callable[[], None]) -> None:
+    """Nothing of an earlier test."""
+    empty_all_redis()
+    rate_limits.begin_anew()
+    active_sales.assume_none(seconds=3600)
     gate_counts.forget()
+
+
+@pytest.fixture
+def alice(db: None) -> "User":
+    """A customer with an account."""
+    return make_alice()
 
 
 @pytest.fixture(scope="session")
 def live_stack(library_tables: str) -> Iterator["Stack"]:
-    """All processes of the shop on free ports, with their own database, Redis and demo catalogue.
+    """All processes of the shop on free ports, with their own database, Redis and demo catalog.
 
     Its data stays from test to test: a journey uses its own products or buyers, and counts nothing
     that another journey could have changed.
     """
-    from storefront.stack import Stack
+    from tools.stack import Stack
 
     home = settings.STOREFRONT_HOME / "journeys"
     database = "journeys"

@@ -1,16 +1,20 @@
 """The signed-in customer: profile and address book."""
 
-from typing import Any
+from typing import Any, cast
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api import bodies, documents, pagination
+from apps.api import pagination
+from apps.api.contract.address import BookAddress
+from apps.api.contract.customer import DefaultMark, Profile, ProfileBody
+from apps.api.contract.reading import read_body
 from apps.api.endpoint import Endpoint, customer, sent
+from apps.api.idempotency import idempotent
+from apps.api.openapi import me as calls
+from apps.api.openapi.call import described
 from apps.api.pagination import Column
-from apps.api.shapes import read_body
 from apps.customers import addresses
 from apps.customers.models import Address, User
 
@@ -22,29 +26,30 @@ class Me(Endpoint):
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(**documents.ME)
+    @described(calls.ME)
     def get(self, request: Request) -> Response:
         return Response(profile_document(customer(request)))
 
-    @extend_schema(**documents.CHANGE_ME)
+    @described(calls.CHANGE_ME)
     def patch(self, request: Request) -> Response:
         me = customer(request)
-        me.name = read_body(bodies.PROFILE, sent(request))["name"]
+        me.name = read_body(ProfileBody, sent(request)).name
         me.save(update_fields=["name"])
         return Response(profile_document(customer(request)))
 
 
+@idempotent()
 class Addresses(Endpoint):
     """The address book."""
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(**documents.ADDRESSES)
+    @described(calls.ADDRESSES)
     def get(self, request: Request) -> Response:
         mine = Address.objects.filter(user=customer(request))
         return Response(pagination.page(mine, OLDEST_FIRST, request, address_document))
 
-    @extend_schema(**documents.NEW_ADDRESS)
+    @described(calls.NEW_ADDRESS)
     def post(self, request: Request) -> Response:
         made = addresses.create(
             customer(request), sent(request), make_default=wants_default(sent(request))
@@ -57,21 +62,21 @@ class OneAddress(Endpoint):
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(**documents.ADDRESS)
+    @described(calls.ADDRESS)
     def get(self, request: Request, address_id: int) -> Response:
         return Response(address_document(addresses.find(customer(request), address_id)))
 
-    @extend_schema(**documents.PUT_ADDRESS)
+    @described(calls.PUT_ADDRESS)
     def put(self, request: Request, address_id: int) -> Response:
-        # PUT replaces: what the body leaves out becomes blank.
+        # PUT replaces: a field that the body does not have becomes blank.
         fields = dict.fromkeys(addresses.FIELDS) | sent(request)
         return self._update(request, address_id, fields)
 
-    @extend_schema(**documents.PATCH_ADDRESS)
+    @described(calls.PATCH_ADDRESS)
     def patch(self, request: Request, address_id: int) -> Response:
         return self._update(request, address_id, sent(request))
 
-    @extend_schema(**documents.DELETE_ADDRESS)
+    @described(calls.DELETE_ADDRESS)
     def delete(self, request: Request, address_id: int) -> Response:
         addresses.delete(customer(request), address_id)
         return Response(status=204)
@@ -84,10 +89,12 @@ class OneAddress(Endpoint):
 
 
 def wants_default(data: dict[str, Any]) -> bool:
-    return bool(read_body(bodies.IS_DEFAULT, data)["is_default"])
+    """Whether the body of an entry makes it the default one; raises Problem 400."""
+    return bool(read_body(DefaultMark, data).is_default)
 
 
-def profile_document(user: User) -> dict[str, Any]:
+def profile_document(user: User) -> Profile:
+    """The customer as they see themselves."""
     return {
         "id": user.pk,
         "email": user.email,
@@ -96,5 +103,7 @@ def profile_document(user: User) -> dict[str, Any]:
     }
 
 
-def address_document(address: Address) -> dict[str, Any]:
-    return {"id": address.pk, **addresses.as_dict(address), "is_default": address.is_default}
+def address_document(address: Address) -> BookAddress:
+    """An entry of the address book."""
+    fields = addresses.as_dict(address)
+    return cast(BookAddress, {"id": address.pk, **fields, "is_default": address.is_default})

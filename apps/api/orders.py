@@ -1,4 +1,4 @@
-"""Orders, for their owner or for whoever holds the order's token. Everybody else finds nothing."""
+"""Orders, for their owner or for the holder of the order's token; 404 for everybody else."""
 
 from datetime import datetime
 from typing import Any
@@ -7,29 +7,32 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
-from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api import bodies, documents, pagination, parameters
+from apps.api import pagination, parameters
+from apps.api.contract.money import price
+from apps.api.contract.order import OrderSummary, ReturnBody
+from apps.api.contract.reading import read_body
 from apps.api.endpoint import ORDER_TOKEN, Endpoint, customer, sent, token_in
+from apps.api.idempotency import idempotent
+from apps.api.openapi import orders as calls
+from apps.api.openapi.call import described
 from apps.api.pagination import Column
-from apps.api.shapes import read_body
-from apps.orders import access, cancel, payloads, returns
+from apps.orders import access, order_parts, payloads
+from apps.orders.fulfilment import cancellation, returns
 from apps.orders.models import Order
-from storefront import money
 
 # UUIDv7: ids are in the order of time.
 NEWEST_FIRST = (Column("id", descending=True),)
 
 
 class OrderEndpoint(Endpoint):
-    """Finds the order of the address for whoever may see it."""
+    """Finds the order of the URL for a caller who may see it."""
 
     def order(self, request: Request, order_id: UUID) -> Order:
         token = token_in(request.META, ORDER_TOKEN)
-        self.guess(token)
         return access.find_order(order_id, user=request.user, token=token)
 
 
@@ -38,7 +41,7 @@ class MyOrders(Endpoint):
 
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(**documents.MY_ORDERS)
+    @described(calls.MY_ORDERS)
     def get(self, request: Request) -> Response:
         mine = Order.objects.filter(user=customer(request))
         return Response(pagination.page(mine, NEWEST_FIRST, request, order_summary))
@@ -47,19 +50,19 @@ class MyOrders(Endpoint):
 class OneOrder(OrderEndpoint):
     """An order with its lines, totals and addresses."""
 
-    @extend_schema(**documents.ORDER)
+    @described(calls.ORDER)
     def get(self, request: Request, order_id: UUID) -> Response:
-        return Response(payloads.order(self.order(request, order_id)))
+        return Response(order_document(self.order(request, order_id)))
 
 
 class OrderStatus(OrderEndpoint):
-    """Where an order is: cheap to ask again and again."""
+    """The status of an order, with an ETag: cheap to poll."""
 
-    @extend_schema(**documents.ORDER_STATUS)
+    @described(calls.ORDER_STATUS)
     def get(self, request: Request, order_id: UUID) -> HttpResponseBase:
         order = self.order(request, order_id)
         etag = payloads.etag(order)
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        headers = {"ETag": etag}
         unchanged = get_conditional_response(
             request._request, etag=etag, response=HttpResponse(headers=headers)
         )
@@ -69,9 +72,9 @@ class OrderStatus(OrderEndpoint):
 
 
 class OrderEvents(OrderEndpoint):
-    """The moves of an order after a `seq`."""
+    """The transitions of an order after a `seq`."""
 
-    @extend_schema(**documents.ORDER_EVENTS)
+    @described(calls.ORDER_EVENTS)
     def get(self, request: Request, order_id: UUID) -> Response:
         after_seq = parameters.seq(request.query_params, "after_seq")
         order = self.order(request, order_id)
@@ -80,39 +83,46 @@ class OrderEvents(OrderEndpoint):
         )
 
 
+@idempotent()
 class CancelOrder(OrderEndpoint):
-    """Ask for the order to be called off."""
+    """Request the cancellation of an order."""
 
-    @extend_schema(**documents.CANCEL_ORDER)
+    @described(calls.CANCEL_ORDER)
     def post(self, request: Request, order_id: UUID) -> Response:
         order = self.order(request, order_id)
-        cancel.request_cancellation(order.pk, actor=access.name_of(request.user))
+        cancellation.request_cancellation(order.pk, actor=access.name_of(request.user))
         order.refresh_from_db()
-        return Response(payloads.status(order), status=202)
+        return Response(order_document(order), status=202)
 
 
+@idempotent()
 class OrderReturns(OrderEndpoint):
     """Send delivered goods back."""
 
-    @extend_schema(**documents.RETURN_ORDER)
+    @described(calls.RETURN_ORDER)
     def post(self, request: Request, order_id: UUID) -> Response:
-        body = read_body(bodies.RETURN, sent(request))
+        body = read_body(ReturnBody, sent(request))
         order = self.order(request, order_id)
         made = returns.request_return(
             order.pk,
-            lines=[(line["sku"], line["quantity"]) for line in body["lines"]],
-            reason=body["reason"],
+            lines=[(line["sku"], line["quantity"]) for line in body.lines],
+            reason=body.reason,
         )
-        return Response(return_document(made), status=201)
+        return Response(order_parts.return_document(made), status=201)
 
 
-def order_summary(order: Order) -> dict[str, Any]:
+def order_document(order: Order) -> dict[str, Any]:
+    """The whole order, and whether it is being cancelled: nothing of its status says so."""
+    return payloads.order(order) | {"cancel_requested": cancellation.is_requested(order)}
+
+
+def order_summary(order: Order) -> OrderSummary:
     """An order in a list."""
     return {
         "id": str(order.pk),
         "number": order.number,
         "status": order.status,
-        "total": money.payload(order.total_amount, order.currency),
+        "total": price(order.total_amount, order.currency),
         "placed_at": moment(order.placed_at),
         "updated_at": moment(order.updated_at),
     }
@@ -121,18 +131,3 @@ def order_summary(order: Order) -> dict[str, Any]:
 def moment(at: datetime) -> str:
     """RFC 3339, in UTC."""
     return at.isoformat().replace("+00:00", "Z")
-
-
-def return_document(made: Any) -> dict[str, Any]:
-    """A return as it was asked for."""
-    return {
-        "id": str(made.pk),
-        "order": str(made.order_id),
-        "state": made.state,
-        "reason": made.reason,
-        "created_at": moment(made.created_at),
-        "lines": [
-            {"sku": line.line.sku, "quantity": line.quantity}
-            for line in made.lines.select_related("line")
-        ],
-    }

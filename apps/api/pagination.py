@@ -1,15 +1,17 @@
-"""Cursors: pages that neither skip nor repeat a row when rows come and go in between.
+"""Cursors: pages that neither skip nor repeat a row when rows are added or deleted in between.
 
-A cursor is where the last page ended, as the values of the ordering's columns (a keyset), so page
-one thousand costs what page one does. Ordering by relevance has no column to continue from; its
-cursor is a place in the list.
+A cursor holds the values of the ordering's columns where the last page ended (a keyset), so page
+one thousand costs the same as page one. An ordering by relevance has no column to continue from;
+its cursor is a position in the list.
 
-A cursor is data from outside: whatever it holds beyond what we would have put there is a 400.
+A cursor is input from outside: one that is not even in its letters is a 400, and anything in it
+that this module would not write is a page that does not exist, a 404.
 """
 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -19,11 +21,13 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 
-from storefront.problems import Problem
+from apps.api import parameters
+from apps.core.problems import Problem
 
 PAGE_SIZE = 24
 PAGE_SIZE_MAX = 100
-PLACE_MAX = 10_000
+POSITION_MAX = 10_000
+LETTERS = re.compile(r"[A-Za-z0-9_-]{1,1000}")
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,15 @@ def page(
     request: Request,
     as_document: Callable[[Any], Any],
 ) -> dict[str, Any]:
-    """`{results, next, previous}` of `rows` in `ordering`; None keeps the rows' own (a place)."""
+    """`{results, next, previous}` of `rows` in `ordering`; None keeps the order of the rows.
+
+    Raises Problem 400 for a cursor or a page size that is not valid, 404 for a cursor that leads
+    nowhere.
+    """
     size = _size(request)
     cursor = _Cursor.read(request.query_params.get("cursor"))
     if ordering is None:
-        found, next_cursor, previous_cursor = _by_place(rows, cursor, size)
+        found, next_cursor, previous_cursor = _by_position(rows, cursor, size)
     else:
         found, next_cursor, previous_cursor = _by_keyset(rows, ordering, cursor, size)
     return {
@@ -72,9 +80,9 @@ class _Cursor:
     def read(cls, text: str | None) -> "_Cursor":
         if not text:
             return cls()
+        if not LETTERS.fullmatch(text):
+            parameters.refuse("cursor", "This is no cursor of ours.")
         try:
-            if len(text) > 1000:
-                raise ValueError("longer than ours")
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
             backwards, *values = json.loads(base64.urlsafe_b64decode(padded))
         except (ValueError, TypeError, binascii.Error, RecursionError):
@@ -93,6 +101,7 @@ class _Cursor:
 def _by_keyset(
     rows: QuerySet, ordering: Ordering, cursor: _Cursor, size: int
 ) -> tuple[list[Any], _Cursor | None, _Cursor | None]:
+    """A page, with the cursors of the next and the previous one."""
     back = cursor.backwards
     if cursor.values:
         rows = rows.filter(_beyond(rows.model, ordering, cursor))
@@ -102,7 +111,7 @@ def _by_keyset(
         found.reverse()
     if not found:
         return [], None, None
-    # Where we came from has rows for certain; where we go only when one more was found.
+    # The side of the last page has rows; the other side only when one more row was found.
     has_next, has_previous = (True, more) if back else (more, bool(cursor.values))
     first, last = (
         _Cursor(b, _values(row, ordering)) for b, row in ((True, found[0]), (False, found[-1]))
@@ -144,15 +153,16 @@ def _as_text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _by_place(
+def _by_position(
     rows: QuerySet, cursor: _Cursor, size: int
 ) -> tuple[list[Any], _Cursor | None, _Cursor | None]:
-    place = cursor.values[0] if cursor.values else 0
-    if type(place) is not int or not 0 <= place <= PLACE_MAX or len(cursor.values) > 1:
+    """As `_by_keyset`; the cursor is the number of rows before the page."""
+    position = cursor.values[0] if cursor.values else 0
+    if type(position) is not int or not 0 <= position <= POSITION_MAX or len(cursor.values) > 1:
         _refuse_cursor()
-    found = list(rows[place : place + size + 1])
-    following = _Cursor(False, (place + size,)) if len(found) > size else None
-    return found[:size], following, _Cursor(False, (max(0, place - size),)) if place else None
+    found = list(rows[position : position + size + 1])
+    following = _Cursor(False, (position + size,)) if len(found) > size else None
+    return found[:size], following, _Cursor(False, (max(0, position - size),)) if position else None
 
 
 def _size(request: Request) -> int:
@@ -162,14 +172,7 @@ def _size(request: Request) -> int:
     if not (
         text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= PAGE_SIZE_MAX
     ):
-        raise Problem(
-            400,
-            "invalid",
-            "Some parameters are not valid.",
-            errors=[
-                {"field": "page_size", "code": "invalid", "message": f"From 1 to {PAGE_SIZE_MAX}."}
-            ],
-        )
+        parameters.refuse("page_size", f"From 1 to {PAGE_SIZE_MAX}.")
     return int(text)
 
 
@@ -182,9 +185,10 @@ def _address(request: Request, cursor: _Cursor | None) -> str | None:
 
 
 def _refuse_cursor() -> NoReturn:
+    message = "There is no such page; begin with the first."
     raise Problem(
-        400,
-        "invalid",
-        "Some parameters are not valid.",
-        errors=[{"field": "cursor", "code": "invalid", "message": "This is no cursor of ours."}],
+        404,
+        "not_found",
+        message,
+        errors=[{"field": "cursor", "code": "not_found", "message": message}],
     )

@@ -1,23 +1,37 @@
-"""Reads query parameters as strictly as shapes.py reads bodies; raises Problem 400 naming them."""
+"""Reads query parameters as strictly as contract.reading reads bodies.
+
+Each function takes the parsed query and the name of one parameter, and raises Problem 400 with that
+name in `errors`.
+"""
 
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, NoReturn
 
 from django.conf import settings
+from django.http import QueryDict
+from pydantic import TypeAdapter
 
-from apps.api import bodies
-from apps.api.shapes import AMOUNT, INVALID, Errors, Text
-from storefront.money import to_minor
-from storefront.problems import Problem
+from apps.api.contract.checkout import METHOD_CODE
+from apps.api.contract.fields import Country, Text
+from apps.api.contract.money import AMOUNT
+from apps.api.contract.reading import read_value
+from apps.core.money import to_minor
+from apps.core.problems import Problem
 
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,255}")
-REGION = Text(most=100, blank=True)
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
 SEQ_MAX = 2**31 - 1
+NAMED_MAX = 50  # parameters that are looked at: no call has so many
+COUNTRY: TypeAdapter[Any] = TypeAdapter(Country)
+DESTINATION: dict[str, TypeAdapter[Any]] = {
+    "region": TypeAdapter(Annotated[str, Text(most=100, blank=True)]),
+    "shipping_method": TypeAdapter(Annotated[str, METHOD_CODE]),
+}
 
 
 def refuse(name: str, message: str) -> NoReturn:
+    """Raise Problem 400 that names the parameter."""
     raise Problem(
         400,
         "invalid",
@@ -26,8 +40,25 @@ def refuse(name: str, message: str) -> NoReturn:
     )
 
 
+def refuse_unknown(query: QueryDict, known: Collection[str]) -> None:
+    """Raise Problem 400 for parameters that are not in `known`, and for one that comes twice.
+
+    A client that writes `catgory=mugs` must not believe that it got mugs. Of two values a proxy
+    might read one, and this server the other.
+    """
+    errors = []
+    for name, values in list(query.lists())[:NAMED_MAX]:
+        if name not in known:
+            message = f"There is no such parameter here; known: {', '.join(known) or 'none'}."
+            errors.append({"field": name[:100], "code": "unknown", "message": message})
+        elif len(values) > 1:
+            errors.append({"field": name, "code": "repeated", "message": "Send this once."})
+    if errors:
+        raise Problem(400, "invalid", "Some parameters are not valid.", errors=errors)
+
+
 def text(query: Mapping[str, str], name: str, *, most: int) -> str | None:
-    """A free text, None when absent or blank."""
+    """A text of at most `most` characters; None when absent or blank."""
     value = query.get(name, "").strip()
     if len(value) > most:
         refuse(name, f"At most {most} characters.")
@@ -35,6 +66,7 @@ def text(query: Mapping[str, str], name: str, *, most: int) -> str | None:
 
 
 def slug(query: Mapping[str, str], name: str) -> str | None:
+    """A slug; None when absent."""
     value = query.get(name) or None
     if value is not None and not SLUG.fullmatch(value):
         refuse(name, "Expected a slug.")
@@ -42,6 +74,7 @@ def slug(query: Mapping[str, str], name: str) -> str | None:
 
 
 def switch(query: Mapping[str, str], name: str) -> bool | None:
+    """true, false, 1 or 0; None when absent."""
     value = query.get(name) or None
     if value is None:
         return None
@@ -51,7 +84,7 @@ def switch(query: Mapping[str, str], name: str) -> bool | None:
 
 
 def amount(query: Mapping[str, str], name: str) -> int | None:
-    """Minor units of a decimal string such as 19.99."""
+    """Minor units (cents) of a decimal string such as 19.99; None when absent."""
     value = query.get(name) or None
     if value is None:
         return None
@@ -60,7 +93,8 @@ def amount(query: Mapping[str, str], name: str) -> int | None:
     return to_minor(value, settings.SHOP_CURRENCY)
 
 
-def choice(query: Mapping[str, str], name: str, choices: Any) -> str | None:
+def choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
+    """One of `choices`; None when absent."""
     value = query.get(name) or None
     if value is not None and value not in choices:
         refuse(name, f"Expected one of {', '.join(choices)}.")
@@ -76,21 +110,22 @@ def seq(query: Mapping[str, str], name: str) -> int:
 
 
 def country(query: Mapping[str, str]) -> str:
-    value = bodies.COUNTRY.read(query.get("country"), "country", [])
-    if value is INVALID:
-        refuse("country", "Expected a country code (ISO 3166-1 alpha-2).")
-    return value
+    """The ISO 3166-1 alpha-2 code in `country`, which is required."""
+    found: str | None
+    found, wrong = read_value(COUNTRY, query.get("country"))
+    if found is None:
+        refuse("country", wrong)
+    return found
 
 
 def destination(query: Mapping[str, str]) -> dict[str, Any]:
     """`country`, `region` and `shipping_method`, for a price with shipping and tax."""
     found: dict[str, Any] = {}
-    errors: Errors = []
     if query.get("country"):
         found["country"] = country(query)
-    for name, shape in (("region", REGION), ("shipping_method", bodies.METHOD_CODE)):
+    for name, kind in DESTINATION.items():
         if query.get(name):
-            found[name] = shape.read(query[name], name, errors)
-    if errors:
-        refuse(errors[0]["field"], errors[0]["message"])
+            found[name], wrong = read_value(kind, query[name])
+            if wrong:
+                refuse(name, wrong)
     return found

@@ -1,8 +1,8 @@
-"""Reads request bodies: one JSON object, strictly, or a problem.
+"""Parses request bodies: one JSON object, strictly, or a Problem.
 
-Strict because leniency is where two readers of one body disagree: a proxy that takes the first of
-two `quantity` fields and a shop that takes the second sell different things. Everything refused
-here is refused before a view, a log line or the database has seen it.
+Strict, because two programs that are lenient can read one body differently: a proxy that takes the
+first of two `quantity` fields and a server that takes the second handle different orders. What is
+refused here is refused before a view, a log line or the database sees it.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 
 from rest_framework.parsers import BaseParser
 
-from storefront import card_data
-from storefront.problems import Problem
+from apps.core import card_data, clean_text
+from apps.core.problems import Problem
 
 BODY_MAX = 64 * 1024  # bytes; a checkout of a hundred lines has 8 KB
-DEPTH_MAX = 16  # the deepest honest body has three levels
-# An open string runs to the end: were its closing quote demanded, a body of quotes would take
-# quadratic time.
+DEPTH_MAX = 16  # levels; the deepest body of the contract has three
+# The closing quote is optional: an open string runs to the end. If the pattern required the quote,
+# a body of many quotes would take quadratic time.
 BRACKETS_OUTSIDE_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"?|([\[{])|([\]}])', re.DOTALL)
 
 
@@ -39,7 +39,7 @@ class StrictJSONParser(BaseParser):
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`; raises Problem 400."""
+    """The JSON object in `body`; raises Problem 400 `malformed_body` or `card_data_refused`."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -49,14 +49,15 @@ def read_object(body: bytes) -> dict[str, Any]:
     try:
         value = _decode(text)
     except (ValueError, RecursionError) as error:
-        # Not the decoder's words where they could quote the body back.
+        # Without the decoder's message, which can quote the body.
         place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         _malformed(f"The body is not valid JSON{place}.")
     if not isinstance(value, dict):
         _malformed("The body must be a JSON object.")
-    # Both walks are dear and rare: an escape may spell what must not be stored or hide a digit.
+    # The walk is slow and rarely needed: an escape may spell a character that must not be stored,
+    # or hide a digit of a card number.
     escaped = "\\u" in text
-    if escaped or card_data.SUSPICIOUS.search(text):
+    if escaped or card_data.SUSPICIOUS.search(clean_text.code(text)):
         _walk(value, field="")
     return value
 
@@ -87,7 +88,7 @@ _decode = json.JSONDecoder(
 
 
 def _walk(value: Any, *, field: str) -> None:
-    """Refuse NUL, lone surrogates and card numbers, in values and in names."""
+    """Refuse NUL, lone surrogates and card numbers, in values and in field names."""
     if isinstance(value, dict):
         for name, inner in value.items():
             _text(name, field="")
@@ -97,8 +98,11 @@ def _walk(value: Any, *, field: str) -> None:
             _walk(inner, field=field)
     elif isinstance(value, str):
         _text(value, field=field)
-    elif isinstance(value, int | float) and card_data.is_card_number(str(value).removesuffix(".0")):
-        _card_data()
+    elif isinstance(value, int | float):
+        digits = str(value).removesuffix(".0")
+        # Not 4.393340658571002: the point is no separator of a card's groups.
+        if digits.isdigit() and card_data.is_card_number(digits):
+            _card_data()
 
 
 def _text(text: str, *, field: str) -> None:

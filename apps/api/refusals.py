@@ -1,251 +1,161 @@
-"""What each refusal of the domain is called over HTTP. The contract's codes live here.
+"""Which answer each refusal of the domain becomes over HTTP. The contract's codes are here.
 
-The domain raises named exceptions and knows nothing of status codes; every endpoint sends what it
-did not expect through `as_problem`. What is not in this table goes on to storefront/problems.py.
+The domain raises named exceptions and knows no status codes; every endpoint passes what it does not
+expect through `as_problem`. What the table does not have is answered by apps/core/problems.py.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from apps.cart.errors import (
-    CartClosed,
-    CartNotFound,
-    CartsUnavailable,
-    InsufficientStock,
-    InvalidQuantity,
-    TooManyLines,
-    TooManyPromos,
-    UnknownSku,
-)
-from apps.customers.errors import AddressBookFull, AddressInvalid, AddressNotFound, EmailTaken
+from apps.api import refused_checkouts
+from apps.api.contract.problem import FieldProblem
+from apps.api.contract.reading import invalid
+from apps.api.contract.waiting_room import place_document
+from apps.cart import errors as carts
+from apps.core.problems import Problem, overloaded
+from apps.core.rate_limits import LimitReached
+from apps.customers import errors as customers
+from apps.flash_sales.waiting_room import NoSuchRoom, NotYourTurn
 from apps.orders import errors as orders
-from apps.orders.quote import QuoteProblem
 from apps.promos.errors import PromoError, PromoExhausted
-from apps.sales.waiting_room import NoSuchRoom, NotYourTurn, Place
 from apps.shipping.errors import NotShippable
-from storefront import money
-from storefront.problems import Problem, overloaded
-from storefront.rate_limits import LimitReached
 
-
-def is_hidden(error: Exception) -> bool:
-    """Whether `error` says that there is nothing here: the answer to guessed ids and tokens."""
-    hidden = orders.OrderNotFound | CartNotFound | AddressNotFound
-    return isinstance(error, hidden) and not isinstance(error, CartClosed)
+Answer = Callable[[Any], Problem]
 
 
 def as_problem(error: Exception) -> Exception:
     """The Problem that `error` is to a client, or `error` itself."""
-    match error:
-        case CartClosed():
-            return Problem(409, error.code, "This cart was ordered; a new one is open.")
-        case orders.OrderNotFound() | CartNotFound() | AddressNotFound():
-            return Problem(404, "not_found", "There is nothing here for you.")
-        case LimitReached():
-            return Problem(
-                429, "rate_limited", "Too many requests; wait a little.", headers=error.headers
-            )
-        case orders.NotAccepted() | orders.OutcomeUnknown():
-            return _not_accepted(error)
-        case NotYourTurn():
-            return Problem(
-                429,
-                "waiting_room",
-                "There is a queue for this. Look at your place with the ticket, then come back.",
-                headers={"Retry-After": str(error.place.look_again_in)},
-                extra={"waiting_room": place_document(error.place)},
-            )
-        case NoSuchRoom():
-            return Problem(
-                404, "not_found", "There is no such waiting room, or not with this ticket."
-            )
-        case orders.NotCancellable():
-            return Problem(409, "not_cancellable", "This order can no longer be cancelled.")
-        case orders.ReturnRefused():
-            return _return_refused(error)
-        case PromoExhausted():
-            return _promo(error)
-        case PromoError():
-            return _promo(error)
-        case InsufficientStock():
-            return _insufficient_stock(error)
-        case UnknownSku():
-            return Problem(404, "unknown_sku", "This is not sold here.")
-        case InvalidQuantity():
-            return _invalid([_error("quantity", error.code, str(error))])
-        case TooManyLines():
-            return Problem(409, error.code, str(error))
-        case TooManyPromos():
-            return Problem(400, error.code, str(error))
-        case CartsUnavailable():
-            return overloaded(2)
-        case NotShippable():
-            return _invalid([_error("shipping_method", error.code, str(error))])
-        case EmailTaken():
-            return _invalid([_error("email", error.code, str(error))])
-        case AddressInvalid():
-            return _invalid([_error(*found) for found in error.errors])
-        case AddressBookFull():
-            return Problem(409, error.code, str(error))
-        case ValidationError():
-            return _invalid(list(_of_validation(error)))
-        case _:
-            return error
+    for kind in type(error).__mro__:
+        if (answer := ANSWERS.get(kind)) is not None:
+            return answer(error)
+    return error
+
+
+def _says(status: int, code: str, detail: str) -> Answer:
+    """An answer that is always the same, with the error's `retry_after` (seconds) if it has one."""
+
+    def answer(error: Any) -> Problem:
+        wait = getattr(error, "retry_after", None)
+        headers = {} if wait is None else {"Retry-After": str(wait)}
+        return Problem(status, code, detail, headers=headers)
+
+    return answer
+
+
+def _own_words(status: int) -> Answer:
+    """An answer with the error's own code and text."""
+    return lambda error: Problem(status, error.code, str(error))
+
+
+def _at_field(field: str) -> Answer:
+    """400 with the error's own code and text at `field`."""
+    return lambda error: invalid([{"field": field, "code": error.code, "message": str(error)}])
+
+
+def _listed(errors: list[Any]) -> Problem:
+    """400 for (field, code, message) each."""
+    return invalid([{"field": f, "code": code, "message": text} for f, code, text in errors])
 
 
 def _return_refused(error: orders.ReturnRefused) -> Problem:
     for _, code, message in error.errors:
         if code == "not_returnable":
             return Problem(409, code, message)
-    return _invalid([_error(*found) for found in error.errors])
+    return _listed(error.errors)
 
 
-def _not_accepted(error: Exception) -> Exception:
-    match error:
-        case orders.OutOfStock():
-            return Problem(
-                409,
-                "out_of_stock",
-                "Some of this is no longer in stock. Nothing was ordered.",
-                errors=[
-                    {
-                        "field": line.sku,
-                        "code": "out_of_stock",
-                        "message": _left(line.available),
-                        "available": line.available,
-                    }
-                    for line in error.lines
-                ],
-            )
-        case orders.PriceChanged():
-            return Problem(
-                409,
-                "price_changed",
-                "The total has changed. Nothing was ordered.",
-                extra={"quote": quote_document(error.quote)},
-            )
-        case orders.CartAlreadyOrdered():
-            return Problem(
-                409,
-                "cart_already_ordered",
-                "This cart has been ordered already.",
-                extra={"order": {"id": str(error.order_id), "number": error.number}},
-            )
-        case orders.IdempotencyInFlight():
-            return Problem(
-                409,
-                "idempotency_in_flight",
-                "The first request with this key has not been answered yet.",
-                headers={"Retry-After": str(error.retry_after)},
-            )
-        case orders.IdempotencyKeyReused():
-            return Problem(422, "idempotency_key_reused", "This key was used for another checkout.")
-        case orders.Overloaded():
-            return overloaded(error.retry_after)
-        case orders.OutcomeUnknown():
-            return Problem(
-                503,
-                "outcome_unknown",
-                "We cannot tell yet whether this was ordered. Send it again with the same key.",
-                headers={"Retry-After": str(error.retry_after)},
-            )
-        case orders.NotQuotable():
-            return _not_quotable(error.problems)
-        case _:
-            return error
+def _rate_limited(error: LimitReached) -> Problem:
+    detail = "Too many requests; wait a little."
+    return Problem(429, "rate_limited", detail, headers=error.headers)
 
 
-def _not_quotable(problems: tuple[QuoteProblem, ...]) -> Problem:
-    """400, under a promo's own code when the promo is all that is wrong."""
-    promo_codes = {problem.code for problem in problems if problem.promo_code}
-    if all(problem.promo_code for problem in problems) and promo_codes:
-        first = problems[0]
-        errors = [_error("promo_code", problem.code, problem.message) for problem in problems]
-        status = 409 if first.code == "promo_exhausted" else 400
-        return Problem(status, first.code, first.message, errors=errors)
-    return _invalid(
-        [_error(_field(problem), problem.code, problem.message) for problem in problems]
-    )
-
-
-def _field(problem: QuoteProblem) -> str:
-    if problem.sku:
-        return problem.sku
-    if problem.promo_code:
-        return "promo_code"
-    return "shipping_method" if problem.code == "not_shippable" else "lines"
-
-
-def _promo(error: PromoError) -> Problem:
-    # Lost in the intake to somebody quicker is a conflict; known beforehand is a bad request.
-    status = 409 if isinstance(error, PromoExhausted) else 400
-    return Problem(status, error.code, str(error))
-
-
-def _insufficient_stock(error: InsufficientStock) -> Problem:
-    words = _left(error.available)
+def _not_your_turn(error: NotYourTurn) -> Problem:
     return Problem(
-        409,
-        "insufficient_stock",
-        words,
-        errors=[
-            {
-                "field": error.sku,
-                "code": "insufficient_stock",
-                "message": words,
-                "available": error.available,
-            }
-        ],
-        extra={"available": error.available},
+        429,
+        "waiting_room",
+        "There is a queue for this. Look at your place with the ticket, then come back.",
+        headers={"Retry-After": str(error.place.look_again_in)},
+        extra={"waiting_room": place_document(error.place)},
     )
 
 
-def _left(available: int) -> str:
-    return f"Only {available} left." if available > 0 else "Sold out."
+def _not_available(sku: str, code: str, message: str, available: int) -> Problem:
+    """409 for one SKU, of which `available` units can be had."""
+    found = {"field": sku, "code": code, "message": message, "available": available}
+    return Problem(409, code, message, errors=[found], extra={"available": available})
 
 
-def _of_validation(error: ValidationError) -> Any:
+def _insufficient_stock(error: carts.InsufficientStock) -> Problem:
+    message = refused_checkouts.left(error.available)
+    return _not_available(error.sku, "insufficient_stock", message, error.available)
+
+
+def _limited(error: carts.QuantityLimited) -> Problem:
+    return _not_available(error.sku, error.code, str(error), error.allowed)
+
+
+def _of_validation(error: ValidationError) -> Iterator[FieldProblem]:
+    """Django's own errors, by field where it names one."""
     by_field = getattr(error, "error_dict", None) or {"": error.error_list}
     for field, found in by_field.items():
         for one in found:
             for message in one.messages:
-                yield _error(field, one.code or "invalid", message)
+                yield {"field": field, "code": one.code or "invalid", "message": message}
 
 
-def _error(field: str, code: str, message: str) -> dict[str, str]:
-    return {"field": field, "code": code, "message": message}
-
-
-def _invalid(errors: list[dict[str, str]]) -> Problem:
-    return Problem(400, "invalid", "Some fields are not valid.", errors=errors)
-
-
-def place_document(place: Place) -> dict[str, Any]:
-    """A place in a waiting room."""
-    return {
-        "sale": {"slug": place.sale.slug, "name": place.sale.name},
-        "ticket": place.ticket,
-        "admitted": place.admitted,
-        "position": place.position,
-        "estimated_wait_seconds": place.estimated_wait_seconds,
-    }
-
-
-def quote_document(quote: Any) -> dict[str, Any]:
-    """A quote as the cart shows it: lines, totals, promo codes."""
-    return {
-        "lines": [
-            {
-                "sku": line.sku,
-                "name": line.name,
-                "quantity": line.quantity,
-                "unit_price": money.payload(line.unit_amount, quote.currency),
-                "line_total": money.payload(line.line_amount, quote.currency),
-            }
-            for line in quote.lines
-        ],
-        "totals": quote.totals(),
-        "total": money.payload(quote.total_amount, quote.currency),
-        "promo_codes": [promo.code for promo in quote.promos],
-    }
+_NOTHING_HERE = _says(404, "not_found", "There is nothing here for you.")
+# By the exception; of a subclass that is not here, by the class that it derives from.
+ANSWERS: dict[type, Answer] = {
+    # carts
+    carts.CartNotFound: _NOTHING_HERE,
+    carts.CartClosed: _says(409, "cart_closed", "This cart was ordered; a new one is open."),
+    carts.CartsUnavailable: lambda error: overloaded(2),
+    carts.InsufficientStock: _insufficient_stock,
+    carts.QuantityLimited: _limited,
+    carts.UnknownSku: _says(404, "unknown_sku", "This is not sold here."),
+    carts.InvalidQuantity: _at_field("quantity"),
+    carts.TooManyLines: _own_words(409),
+    carts.TooManyPromos: _own_words(400),
+    NotShippable: _at_field("shipping_method"),
+    # A code that was good and is not any more is a conflict; one that never was, a bad request.
+    PromoError: _own_words(400),
+    PromoExhausted: _own_words(409),
+    # checkouts
+    orders.OutOfStock: refused_checkouts.out_of_stock,
+    orders.PriceChanged: refused_checkouts.price_changed,
+    orders.NotQuotable: refused_checkouts.not_quotable,
+    orders.CartAlreadyOrdered: refused_checkouts.cart_already_ordered,
+    orders.TooManyUnpaid: lambda error: Problem(
+        429, "too_many_unpaid", str(error), headers={"Retry-After": str(error.retry_after)}
+    ),
+    orders.IdempotencyInFlight: _says(
+        409,
+        "idempotency_in_flight",
+        "The first request with this key has not been answered yet.",
+    ),
+    orders.IdempotencyKeyReused: _says(
+        422, "idempotency_key_reused", "This key was used for another request."
+    ),
+    orders.Overloaded: lambda error: overloaded(error.retry_after),
+    orders.OutcomeUnknown: _says(
+        503,
+        "outcome_unknown",
+        "We cannot tell yet whether this was ordered. Send it again with the same key.",
+    ),
+    # orders
+    orders.OrderNotFound: _NOTHING_HERE,
+    orders.NotCancellable: _says(409, "not_cancellable", "This order can no longer be cancelled."),
+    orders.ReturnRefused: _return_refused,
+    # accounts
+    customers.AddressNotFound: _NOTHING_HERE,
+    customers.EmailTaken: _at_field("email"),
+    customers.AddressInvalid: lambda error: _listed(error.errors),
+    customers.AddressBookFull: _own_words(409),
+    ValidationError: lambda error: invalid(list(_of_validation(error))),
+    # limits and waiting rooms
+    LimitReached: _rate_limited,
+    NotYourTurn: _not_your_turn,
+    NoSuchRoom: _says(404, "not_found", "There is no such waiting room, or not with this ticket."),
+}

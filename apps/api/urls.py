@@ -3,15 +3,23 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from apps.api import auth, carts, catalogue, checkouts, me, orders, waiting_rooms
-from apps.api.nowhere import Nowhere
+from apps.api import (
+    auth,
+    carts,
+    catalog,
+    checkouts,
+    me,
+    orders,
+    waiting_rooms,
+)
+from apps.api.nowhere import Nowhere, WithoutSlash
 
 v1 = [
     # First, because each address before it would be tried for every order.
     path("checkouts/", checkouts.Checkouts.as_view()),
-    path("products/", catalogue.Products.as_view()),
-    path("products/<str:slug>/", catalogue.OneProduct.as_view()),
-    path("categories/", catalogue.Categories.as_view()),
+    path("products/", catalog.Products.as_view()),
+    path("products/<str:slug>/", catalog.OneProduct.as_view()),
+    path("categories/", catalog.Categories.as_view()),
     path("carts/", carts.NewCart.as_view()),
     path("carts/<uuid:cart_id>/", carts.Cart.as_view()),
     # A SKU may hold a slash: shops export such.
@@ -28,11 +36,13 @@ v1 = [
     path("auth/register/", auth.Register.as_view()),
     path("auth/token/", auth.Token.as_view()),
     path("auth/token/refresh/", auth.TokenRefresh.as_view()),
+    path("auth/token/revoke/", auth.TokenRevoke.as_view()),
     path("me/", me.Me.as_view()),
     path("me/addresses/", me.Addresses.as_view()),
     path("me/addresses/<int:address_id>/", me.OneAddress.as_view()),
-    # With the slash at its end, so that Django still redirects who forgot it elsewhere.
-    re_path(r"^(?:.*/)?$", Nowhere.as_view()),
+    # Not a dot, or an address with a line break would not end in a slash.
+    re_path(r"^(?:[\s\S]*/)?\Z", Nowhere.as_view()),
+    re_path(r"^", WithoutSlash.as_view()),
 ]
 
 urlpatterns = [

@@ -1,29 +1,31 @@
-"""The waiting room of a flash sale: take a ticket, look where one stands, go on to the checkout.
+"""The waiting room of a flash sale: take a ticket, ask for its place, go on to the checkout.
 
-The ticket goes along with `POST /checkouts/` as X-Waiting-Ticket. Looking is also how one says that
-one is still there, every `Retry-After` seconds.
+The ticket is sent with `POST /checkouts/` as X-Waiting-Ticket. A client asks for its place every
+`Retry-After` seconds: that also tells the room that the client is still waiting.
 """
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api import documents
+from apps.api.contract.waiting_room import place_document
 from apps.api.endpoint import WAITING_TICKET, Endpoint, token_in
-from apps.api.refusals import place_document
-from apps.sales import waiting_room
-from apps.sales.waiting_room import Place
-from storefront import rate_limits
+from apps.api.idempotency import idempotent
+from apps.api.openapi import waiting_rooms as calls
+from apps.api.openapi.call import described
+from apps.core import rate_limits
+from apps.flash_sales import waiting_room
+from apps.flash_sales.waiting_room import Place
 
 
+@idempotent()
 class WaitingRoom(Endpoint):
-    """One's place in the queue of one sale."""
+    """A place in the queue of one sale."""
 
-    # Nobody's place depends on who she is.
+    # A place depends on the ticket alone, not on an account.
     authentication_classes = []
     limits = (rate_limits.TICKETS_OF_ADDRESS,)
 
-    @extend_schema(**documents.LOOK_AT_PLACE)
+    @described(calls.LOOK_AT_PLACE)
     def get(self, request: Request, slug: str) -> Response:
         ticket = token_in(request.META, WAITING_TICKET)
         sale = waiting_room.room(slug)
@@ -31,13 +33,11 @@ class WaitingRoom(Endpoint):
             raise waiting_room.NoSuchRoom("no ticket of this room")
         return _answer(waiting_room.look(sale, ticket), status=200)
 
-    @extend_schema(**documents.TAKE_TICKET)
+    @described(calls.TAKE_TICKET)
     def post(self, request: Request, slug: str) -> Response:
         return _answer(waiting_room.enter(waiting_room.room(slug)), status=201)
 
 
 def _answer(place: Place, *, status: int) -> Response:
     headers = {} if place.admitted else {"Retry-After": str(place.look_again_in)}
-    return Response(
-        place_document(place), status=status, headers=headers | {"Cache-Control": "no-store"}
-    )
+    return Response(place_document(place), status=status, headers=headers)

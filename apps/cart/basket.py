@@ -1,13 +1,14 @@
-"""The shape of a cart, the same wherever it is kept, and the limits of one."""
+"""The cart as both stores return it, and the limits of a cart."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from apps.cart.errors import InvalidQuantity, TooManyPromos
+from apps.core import clean_text
 
 QUANTITY_MAX = 999
-# For adding; a merge on login may go beyond it, because it must not lose a line.
+# For adding; a merge at sign-in may exceed it, because it must not lose a line.
 LINES_MAX = 100
 SKU_LENGTH_MAX = 120
 PROMOS_MAX = 10
@@ -16,6 +17,8 @@ PROMO_LENGTH_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class CartLineView:
+    """One SKU in a cart."""
+
     sku: str
     quantity: int
 
@@ -24,9 +27,10 @@ class CartLineView:
 class CartView:
     """A cart as it was when it was read.
 
-    A guest's has a `token`, which is the right to it; a customer's has an `owner_id`. Lines stand
-    in the order in which they were added, one per SKU. `open` is False once a customer's cart was
-    ordered.
+    A guest's cart has a `token`, which gives access to it; a customer's has an `owner_id`. Lines
+    are in the order in which they were added, one per SKU. `open` is False once the cart was
+    ordered: its lines are then what was ordered, and final. `version` counts the changes of a
+    customer's cart.
     """
 
     id: UUID
@@ -35,24 +39,30 @@ class CartView:
     lines: tuple[CartLineView, ...]
     promo_codes: tuple[str, ...]
     open: bool = True
+    version: int | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        # The token is left out: representations end in logs and error pages.
+        # Without the token: representations appear in logs and error pages.
         return f"CartView({self.id}, owner_id={self.owner_id}, lines={self.lines})"
 
+    @property
+    def quantities(self) -> dict[str, int]:
+        return {line.sku: line.quantity for line in self.lines}
+
     def quantity_of(self, sku: str) -> int:
+        """Units of `sku`; 0 when it is not in the cart."""
         return next((line.quantity for line in self.lines if line.sku == sku), 0)
 
 
 def check_quantity(quantity: object, *, at_least: int) -> None:
-    """Raises `InvalidQuantity` unless a whole number from `at_least` to `QUANTITY_MAX`."""
-    # bool is an int to Python: True would be one mug.
+    """Raise `InvalidQuantity` unless it is a whole number from `at_least` to `QUANTITY_MAX`."""
+    # bool is a subclass of int: without this, True would count as 1.
     if type(quantity) is not int or not at_least <= quantity <= QUANTITY_MAX:
         raise InvalidQuantity(QUANTITY_MAX)
 
 
 def is_storable_sku(sku: str) -> bool:
-    """Whether any SKU could look so; PostgreSQL raises at NUL and at half characters."""
+    """Whether this can be a SKU. PostgreSQL refuses NUL and surrogate characters."""
     return (
         0 < len(sku) <= SKU_LENGTH_MAX
         and "\x00" not in sku
@@ -61,8 +71,8 @@ def is_storable_sku(sku: str) -> bool:
 
 
 def checked_promos(codes: Iterable[str]) -> tuple[str, ...]:
-    """The codes once each, in order. Raises `TooManyPromos`."""
-    unique = tuple(dict.fromkeys(codes))
+    """The codes, cleaned, without duplicates, in order. Raises `TooManyPromos`."""
+    unique = tuple(dict.fromkeys(clean_text.code(code) for code in codes))
     if len(unique) > PROMOS_MAX:
         raise TooManyPromos
     for code in unique:

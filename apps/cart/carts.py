@@ -1,17 +1,19 @@
-"""What people do with carts, whoever they are and wherever the cart is kept.
+"""What shoppers do with carts, the same for guests and customers.
 
-A guest's cart lives in Redis and belongs to whoever holds its token (guests.py); a customer's lives
-in PostgreSQL and belongs to her (customers.py). Both are a `CartView`.
+A guest's cart is in Redis, and its token gives access to it (guests/). A customer's cart is in
+PostgreSQL and belongs to their account (customers.py). Both are returned as a `CartView`.
 
-Adding checks what can be bought now and holds nothing: a cart is a wish, the hold comes with the
-order. So nobody is kept from buying by a cart, her own included.
+Adding checks what is for sale now and holds nothing: the hold comes with the order. So a cart keeps
+nobody from buying, its own shopper included.
 
-    close    a customer's cart was ordered: it is kept, closed, and `of_user` opens the next one.
-             A guest's stays as it is; the page forgets it.
+    close    the cart was ordered: it is kept, closed, as what was ordered. What was added since the
+             order read it is in the next cart: a customer's open cart (`of_user`), or the one that
+             follows a guest's, with the same token (`follow`). A concurrent `add` adds there.
     reopen   the order was cancelled: its lines are back in the open cart.
-    merge    a guest signed in: per SKU the larger quantity, no line lost, none doubled.
+    merge    a guest signed in: per SKU the larger quantity; no line lost, none doubled.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -32,11 +34,13 @@ from apps.cart.errors import (
     CartsUnavailable,
     InsufficientStock,
     InvalidQuantity,
+    QuantityLimited,
     TooManyLines,
     TooManyPromos,
     UnknownSku,
 )
 from apps.catalog import prices
+from apps.flash_sales import limits
 from apps.inventory import stock
 
 __all__ = [
@@ -50,6 +54,7 @@ __all__ = [
     "CartsUnavailable",
     "InsufficientStock",
     "InvalidQuantity",
+    "QuantityLimited",
     "TooManyLines",
     "TooManyPromos",
     "UnknownSku",
@@ -57,16 +62,21 @@ __all__ = [
     "close",
     "create_guest",
     "find",
+    "follow",
     "may_be_lost",
     "merge",
+    "named_by",
+    "next_of",
     "of_user",
     "reopen",
     "set_line",
     "set_promos",
+    "token_again",
 ]
 
-# Nobody shops this fast; whoever tries keeps the guest's cart, and her login ends all the same.
-_MERGE_ROUNDS = 50
+# More changes of the cart during one sign-in than a person makes. After them the guest's cart stays
+# beside the merged one, and the sign-in goes on.
+_MERGE_ATTEMPTS = 50
 
 
 class Shopper(Protocol):
@@ -77,12 +87,12 @@ class Shopper(Protocol):
 
 
 def create_guest() -> CartView:
-    """A new empty cart; its `token` is shown this once. Raises `CartsUnavailable`."""
+    """A new empty cart. Its `token` is returned only here. Raises `CartsUnavailable`."""
     return guests.create()
 
 
 def of_user(user: Shopper) -> CartView:
-    """The customer's open cart, made when there is none."""
+    """The customer's open cart, created if missing. Raises ValueError for an anonymous user."""
     if user.pk is None:
         raise ValueError("an anonymous shopper has a guest's cart: create_guest()")
     return customers.open_cart(user.pk)
@@ -91,7 +101,7 @@ def of_user(user: Shopper) -> CartView:
 def find(cart_id: UUID, *, token: str | None = None, user: Shopper | None = None) -> CartView:
     """The cart, if it is `user`'s (open or closed) or `token` is its token.
 
-    Raises `CartNotFound` to everyone else, `CartsUnavailable`.
+    Raises `CartNotFound` otherwise, and `CartsUnavailable`.
     """
     if user is not None and user.pk is not None:
         cart = customers.find(cart_id, user.pk)
@@ -102,103 +112,211 @@ def find(cart_id: UUID, *, token: str | None = None, user: Shopper | None = None
     raise CartNotFound(cart_id)
 
 
-def may_be_lost(cart_id: UUID) -> bool:
-    """Whether Redis may have lost this guest's cart a moment ago. Raises `CartsUnavailable`."""
-    return guests.may_be_lost(cart_id)
+def may_be_lost(cart_id: UUID, token: str | None) -> bool:
+    """Whether Redis may have lost a moment ago this guest's cart, which `token` was made for.
+
+    Raises `CartsUnavailable`.
+    """
+    return guests.may_be_lost(cart_id, token)
+
+
+def named_by(token: str | None) -> UUID | None:
+    """The id of the guest's cart that `token` was made for; None where it is no token of ours.
+
+    The cart may have expired, or been ordered: then `next_of` finds the one that follows.
+    """
+    return guests.named_by(token)
+
+
+def token_again(cart_id: UUID) -> str:
+    """The token that a guest's new cart was answered with. Raises `CartsUnavailable`.
+
+    Only for whoever got it before: a client that sends its request for a new cart again.
+    """
+    return guests.token_again(cart_id)
 
 
 def set_line(cart: CartView, sku: str, quantity: int) -> CartView:
-    """Make the line `quantity` pieces, 0 to 999; 0 removes, also what is no longer sold.
+    """Set the line to `quantity` units, 0 to 999; 0 removes it, also one that is no longer sold.
 
-    Raises `InvalidQuantity`, `UnknownSku`, `InsufficientStock`, `TooManyLines`, `CartNotFound`
-    (expired since), `CartClosed`, `CartsUnavailable`; the cart is as it was then.
+    Raises `InvalidQuantity`, `UnknownSku`, `InsufficientStock`, `QuantityLimited`, `TooManyLines`,
+    `CartNotFound` (expired since it was read), `CartClosed`, `CartsUnavailable`. The cart is
+    unchanged then; after `CartsUnavailable` it may not be.
     """
     check_quantity(quantity, at_least=0)
     if quantity == 0:
-        # A removal needs neither a product nor stock; what no cart can hold is already removed.
+        # A removal needs neither a product nor stock. A SKU that cannot exist is in no cart.
         if not is_storable_sku(sku):
             return cart
-        available = 0
+        available, most = 0, QUANTITY_MAX
     else:
-        available = _available(sku)
-    kept_in = guests if cart.owner_id is None else customers
-    return kept_in.set_line(cart, sku, quantity, available=available)
+        available, most = _purchasable(sku)
+    store = guests if cart.owner_id is None else customers
+    try:
+        return store.set_line(cart, sku, quantity, available=available, most=most)
+    except CartClosed:
+        following, closed = _after_ordering(cart)
+        more = quantity - closed.quantity_of(sku)  # the order has bought the others
+        if more <= 0:
+            raise
+    return set_line(following, sku, more)
 
 
 def add(cart: CartView, sku: str, quantity: int = 1) -> CartView:
-    """Put `quantity` pieces, 1 to 999, to what is there. Raises like `set_line`.
+    """Add `quantity` units, 1 to 999, to the line. Raises as `set_line`.
 
-    The sum is what must be available and at most 999.
+    The sum must be available and at most 999. If the cart was ordered since it was read, the units
+    go into the next cart, and that is returned.
     """
     check_quantity(quantity, at_least=1)
-    available = _available(sku)
-    kept_in = guests if cart.owner_id is None else customers
-    return kept_in.add(cart, sku, quantity, available=available)
+    available, most = _purchasable(sku)
+    store = guests if cart.owner_id is None else customers
+    try:
+        return store.add(cart, sku, quantity, available=available, most=most)
+    except CartClosed:
+        following, _ = _after_ordering(cart)
+    return add(following, sku, quantity)
+
+
+def _after_ordering(cart: CartView) -> tuple[CartView, CartView]:
+    """The next cart, and this one as it was ordered, for a cart that was open when it was read.
+
+    Raises CartClosed if `cart` was read closed, and CartNotFound.
+    """
+    if not cart.open:
+        raise CartClosed(cart.id)
+    if cart.owner_id is None:
+        assert cart.token is not None
+        return guests.follow(cart), guests.find(cart.id, cart.token).cart
+    closed = customers.find(cart.id, cart.owner_id)
+    if closed is None:
+        raise CartNotFound(cart.id)
+    return customers.open_cart(cart.owner_id), closed
 
 
 def set_promos(cart: CartView, codes: list[str] | tuple[str, ...]) -> CartView:
-    """Keep these codes with the cart, replacing what was there; the quote judges them.
+    """Replace the cart's promo codes. Whether they apply is decided by the quote.
 
-    Raises `TooManyPromos` for what cannot be kept.
+    Raises `TooManyPromos` for what cannot be a code, and as `set_line`.
     """
-    kept_in = guests if cart.owner_id is None else customers
-    return kept_in.set_promos(cart, checked_promos(codes))
+    store = guests if cart.owner_id is None else customers
+    return store.set_promos(cart, checked_promos(codes))
+
+
+def next_of(cart: CartView) -> CartView | None:
+    """The open cart: this one, or the first open one after it, or None.
+
+    Raises `CartsUnavailable`.
+    """
+    if cart.open:
+        return cart
+    if cart.owner_id is not None:
+        return customers.following(cart.owner_id)
+    assert cart.token is not None
+    at = cart
+    try:
+        while not at.open:
+            following = guests.find(at.id, cart.token).following
+            if following is None:
+                return None
+            at = guests.find(following, cart.token).cart
+    except CartNotFound:
+        return None  # expired, or merged into an account
+    return at
+
+
+def follow(cart: CartView) -> CartView:
+    """The open cart to write to: as `next_of`, created if missing."""
+    at = cart
+    while not at.open:
+        at = customers.open_cart(at.owner_id) if at.owner_id is not None else guests.follow(at)
+    return at
 
 
 def merge(guest: CartView, user: Shopper) -> CartView:
-    """Move a guest's cart into the customer's open one; answers that. The guest's is gone then.
+    """Move a guest's cart into the customer's open cart and return that; the guest's is deleted.
 
-        1. Read the guest's cart anew: another tab may have added since.
-        2. Raise the customer's lines to it, in one transaction under her cart's lock.
-        3. Drop the guest's cart if nobody touched it since 1, else begin again.
+        1. Read the guest's cart again: another tab may have added to it.
+        2. Raise the customer's lines to it, in one transaction under the lock of their cart.
+        3. Delete the guest's cart if it has not changed since 1, else start again.
 
-    Dying between 2 and 3 leaves both; the next login does it again with the same result. So do two
-    logins at once. Raises `CartsUnavailable`: the guest's cart is safe then, try at the next login.
+    After a crash between 2 and 3 both carts exist; the next sign-in repeats this with the same
+    result, and so do two sign-ins at once. Raises `CartsUnavailable`: the guest's cart is unchanged
+    then, and can be merged at the next sign-in.
     """
-    mine = of_user(user)
+    own = of_user(user)
     if guest.owner_id is not None or guest.token is None:
-        return mine
-    for _ in range(_MERGE_ROUNDS):
+        return own
+    for _ in range(_MERGE_ATTEMPTS):
         try:
             read = guests.find(guest.id, guest.token)
         except CartNotFound:
-            return of_user(user)  # merged by another login, or expired
-        mine = _bring(read.cart, user)
+            return of_user(user)  # merged by another sign-in, or expired
+        if not read.cart.open:  # ordered: the cart that came after it is to be merged
+            following = next_of(read.cart)
+            if following is None:
+                return own
+            guest = following
+            continue
+        own = _merge_lines(read.cart, user)
         if guests.delete_unchanged(read):
             break
-    return mine
+    return own
 
 
-def close(cart: CartView) -> CartView:
-    """The cart was ordered. Safe to repeat."""
-    if cart.owner_id is None:
-        return cart
-    return customers.close(cart)
+def close(
+    cart: CartView,
+    *,
+    quantities: Mapping[str, int] | None = None,
+    promo_codes: Iterable[str] | None = None,
+) -> CartView:
+    """Close the cart: it was ordered as it was read, or as `quantities` and `promo_codes` say.
+
+    Safe to repeat. For guests' carts; the intake closes customers' carts in the transaction of the
+    order. Raises `CartNotFound`, `CartsUnavailable`.
+    """
+    if cart.owner_id is not None:
+        return customers.close(cart)
+    return guests.close(
+        cart,
+        cart.quantities if quantities is None else quantities,
+        cart.promo_codes if promo_codes is None else promo_codes,
+    )
 
 
 def reopen(cart_id: UUID, *, user: Shopper | None = None, token: str | None = None) -> CartView:
     """The open cart, with the lines of the ordered one in it again. Safe to repeat.
 
-    For the shopper whose order was cancelled; whether it was is for the caller to know. A guest's
-    cart was never closed: it is her open one, unless she has signed in since. Raises
-    `CartNotFound`, `CartsUnavailable`.
+    For the shopper of a cancelled order; the caller checks that it was cancelled. A guest's cart is
+    itself opened again, unless the guest has signed in since. Raises `CartNotFound`,
+    `CartsUnavailable`.
     """
     cart = find(cart_id, user=user, token=token)
-    if user is None or user.pk is None or (cart.open and cart.owner_id == user.pk):
+    if cart.open and (user is None or user.pk is None or cart.owner_id == user.pk):
         return cart
-    return _bring(cart, user)
+    if user is None or user.pk is None:
+        return guests.reopen(cart)
+    return _merge_lines(cart, user)
 
 
-def _bring(source: CartView, user: Shopper) -> CartView:
+def _merge_lines(source: CartView, user: Shopper) -> CartView:
     """Put the larger quantity per SKU into the customer's open cart."""
     while True:
         try:
-            return customers.bring(of_user(user), source)
+            return customers.merge_into(of_user(user), source)
         except CartClosed:
-            continue  # ordered in another tab this moment: the next open cart takes the lines
+            continue  # ordered in another tab meanwhile: the lines go into the next open cart
 
 
-def _available(sku: str) -> int:
-    if not is_storable_sku(sku) or sku not in prices.offers([sku]):
+def _purchasable(sku: str) -> tuple[int, int]:
+    """(units for sale, units that one order may have). Raises `UnknownSku`.
+
+    Where fewer are for sale than the limit, the limit is not applied: the refusal then names what
+    is left.
+    """
+    offer = prices.offers([sku]).get(sku) if is_storable_sku(sku) else None
+    if offer is None:
         raise UnknownSku(sku)
-    return max(0, stock.availability([sku]).get(sku, 0))
+    available = max(0, stock.availability([sku]).get(sku, 0))
+    most = limits.of(offer).of_sku
+    return available, QUANTITY_MAX if available <= most else min(most, QUANTITY_MAX)

@@ -1,4 +1,4 @@
-"""What can go wrong with a cart, by name. `code` is what the API says; `str()` is for people."""
+"""What can go wrong with a cart. `code` is for the API; `str()` is shown to shoppers."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ class CartError(Exception):
 
 
 class CartNotFound(CartError):
-    """No such cart for whoever asks: unknown, expired, or somebody else's (never told apart)."""
+    """No such cart for this caller: unknown, expired, or another shopper's; one answer for all."""
 
     code = "not_found"
 
@@ -20,13 +20,13 @@ class CartNotFound(CartError):
 
 
 class CartClosed(CartNotFound):
-    """The cart was ordered: it can be read, not changed. `of_user` has the next one."""
+    """The cart was ordered: it can be read, not changed. `carts.next_of` has the one after it."""
 
     code = "cart_closed"
 
 
 class CartsUnavailable(CartError):
-    """Guests' carts do not answer right now; nothing was changed as far as we know."""
+    """The Redis of guests' carts does not answer. A change may or may not have been made."""
 
     code = "carts_unavailable"
 
@@ -35,7 +35,7 @@ class CartsUnavailable(CartError):
 
 
 class InsufficientStock(CartError):
-    """More was asked for than can be bought now. The cart is as it was."""
+    """More units than are for sale now. The cart is unchanged."""
 
     code = "insufficient_stock"
 
@@ -45,8 +45,19 @@ class InsufficientStock(CartError):
         self.available = available
 
 
+class QuantityLimited(CartError):
+    """More units than one order may have. The cart is unchanged."""
+
+    code = "quantity_limit"
+
+    def __init__(self, sku: str, allowed: int) -> None:
+        super().__init__(f"At most {allowed} of this in one order.")
+        self.sku = sku
+        self.allowed = allowed
+
+
 class UnknownSku(CartError):
-    """Nothing is sold under this SKU (any more)."""
+    """No product is sold under this SKU, or not any more."""
 
     code = "unknown_sku"
 
@@ -56,7 +67,7 @@ class UnknownSku(CartError):
 
 
 class InvalidQuantity(CartError):
-    """Not a whole number in the range, before or after adding."""
+    """Not a whole number in the allowed range, or the sum is not."""
 
     code = "invalid_quantity"
 
@@ -66,7 +77,7 @@ class InvalidQuantity(CartError):
 
 
 class TooManyLines(CartError):
-    """A cart has an end."""
+    """The cart has `maximum` lines."""
 
     code = "too_many_lines"
 
@@ -76,7 +87,7 @@ class TooManyLines(CartError):
 
 
 class TooManyPromos(CartError):
-    """More codes than anyone has, or one that is no code."""
+    """More than `PROMOS_MAX` codes, or text that cannot be a code."""
 
     code = "promo_invalid"
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 
 class Cart(models.Model):
-    """One open cart per customer; an ordered cart is closed and a new one opened."""
+    """At most one open cart per customer; an ordered cart is closed, the next change opens one."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -17,6 +17,9 @@ class Cart(models.Model):
     )
     open = models.BooleanField(default=True)
     promo_codes = models.JSONField(default=list, blank=True)
+    version = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="counts changes; an order knows which cart it has read"
+    )
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -33,7 +36,7 @@ class CartLine(models.Model):
     """One SKU of a cart."""
 
     cart = models.ForeignKey(Cart, on_delete=models.CASCADE, related_name="lines")
-    sku = models.CharField(max_length=120)
+    sku = models.CharField(max_length=255)
     quantity = models.PositiveIntegerField()
     position = models.BigAutoField(primary_key=True)
 

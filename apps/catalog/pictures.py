@@ -1,18 +1,17 @@
-"""Product pictures from elsewhere: fetched in parallel, checked, stored; else a drawn placeholder.
+"""Product pictures of other hosts: fetched in parallel, checked, stored; or else a placeholder.
 
-A picture's address comes out of a file that somebody else wrote, so the request must not become a
-way into this machine's network: only http and https, and each connection, of each redirect too,
-goes to an address that was looked up, found public, and is then the one connected to (a name that
-resolves to something else the second time gains nothing). What comes back counts only when Pillow
-can read it as one of a few image formats; it is stored under the digest of its bytes.
+A picture's URL comes from a file of unknown origin, so the request must not reach the server's own
+network (SSRF): only http and https, and each connection, also after a redirect, goes to exactly
+the IP address that was resolved and found public (apps/core/public_addresses.py), so a name that
+resolves differently the second time has no effect. The response is used only if Pillow can read it
+as one of a few image formats; it is stored under the digest of its bytes.
 
-Nothing here takes long when there is no network: a host that cannot be reached once is not asked
-again in the same run.
+Without a network this fails fast: a host that cannot be reached once is not tried again in the same
+run.
 """
 
 import hashlib
 import io
-import ipaddress
 import logging
 import queue
 import socket
@@ -31,10 +30,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
 
+from apps.core.public_addresses import is_public
+
 log = logging.getLogger(__name__)
 
 PLACEHOLDER = f"{settings.STATIC_URL}demo/placeholder.svg"
-FOLDER = "catalogue"
+FOLDER = "catalog"
 AT_ONCE = 8
 ADDRESSES_MAX = 3
 REDIRECTS_MAX = 3
@@ -43,23 +44,21 @@ PIXELS_MAX = 40_000_000
 LOOKUP_TIME = timedelta(seconds=2)
 CONNECT_TIME = timedelta(seconds=2)
 READ_TIME = timedelta(seconds=4)
-WHOLE_TIME = timedelta(seconds=15)  # a server that drips a byte a second is let go
+WHOLE_TIME = timedelta(seconds=15)  # ends downloads from a server that sends a byte a second
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}  # no SVG: it can run scripts
-
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Unfetchable(Exception):
-    """There is no picture to be had; the text says why, for people."""
+    """The picture cannot be fetched; the text says why, for people."""
 
 
 class Unreachable(Unfetchable):
-    """The host cannot be reached at all: asking it for the next picture is in vain."""
+    """The host cannot be reached: its other pictures need not be tried."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where the picture lies now (a URL path), or why there is only the placeholder."""
+    """The URL path of the stored picture, or of the placeholder and why."""
 
     path: str
     trouble: str = ""
@@ -68,7 +67,10 @@ class Fetched:
 def fetch_all(
     urls: Iterable[str], *, progress: Callable[[int], None] = lambda done: None
 ) -> Mapping[str, Fetched]:
-    """Each address once, several at a time, whatever happens to them."""
+    """Fetch each URL once, AT_ONCE at a time; errors are in the results.
+
+    `progress` is called with the number of URLs that are done.
+    """
     asked = list(dict.fromkeys(urls))
     if not asked:
         return {}
@@ -84,30 +86,15 @@ def fetch_all(
 def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of `host`. Raises Unfetchable when any is not on the public internet."""
     found = _look_up(host, port)
-    for text in found:
-        address = ipaddress.ip_address(text.split("%")[0])
-        for each in (address, _ipv4_inside(address)):
-            # is_global knows private, loopback, link-local, shared, reserved and documentation.
-            if each is not None and (not each.is_global or each.is_multicast):
-                raise Unfetchable(f"{host} is not a public address")
+    if not all(map(is_public, found)):
+        raise Unfetchable(f"{host} is not a public address")
     if not found:
         raise Unreachable(f"{host} cannot be found")
     return found
 
 
-def _ipv4_inside(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to: mapped, 6to4 or through a NAT64 gateway."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
-
-
 class _Run:
-    """One import's fetching: remembers the hosts that could not be reached."""
+    """The downloads of one import: remembers the hosts that could not be reached."""
 
     def __init__(self) -> None:
         self._unreachable: dict[str, str] = {}
@@ -117,7 +104,7 @@ class _Run:
             return Fetched(_store(self._download(url)))
         except Unfetchable as trouble:
             return Fetched(PLACEHOLDER, str(trouble))
-        except Exception as error:  # one picture must not end an import of thousands
+        except Exception as error:  # one picture must not stop an import of thousands
             log.exception("a picture could not be fetched")
             return Fetched(PLACEHOLDER, f"unexpected {type(error).__name__}")
 
@@ -139,7 +126,7 @@ class _Run:
 
 
 class _PublicOnly(httpcore.NetworkBackend):
-    """Connects to public addresses only, and to the very address that was checked."""
+    """Connects to public addresses only, and to the same address that was checked."""
 
     def __init__(self) -> None:
         self._inner = httpcore.SyncBackend()
@@ -158,7 +145,7 @@ class _PublicOnly(httpcore.NetworkBackend):
                     address, port, timeout, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue  # IPv6 without a route, say
+                continue  # for example IPv6 without a route
         raise Unreachable(f"{host} cannot be reached")
 
     def connect_unix_socket(self, *_: object, **__: object) -> httpcore.NetworkStream:
@@ -179,8 +166,8 @@ def _checked_host(url: str) -> str:
 
 
 def _get(url: str, deadline: float) -> bytes | str:
-    """The body, or where it redirects to."""
-    patience = {
+    """The body, or the location of a redirect."""
+    timeouts = {
         "connect": CONNECT_TIME.total_seconds(),
         "read": READ_TIME.total_seconds(),
         "write": READ_TIME.total_seconds(),
@@ -192,7 +179,7 @@ def _get(url: str, deadline: float) -> bytes | str:
                 "GET",
                 httpcore.URL(url.encode("ascii", "strict")),
                 headers={"Host": urlsplit(url).netloc, "Accept": "image/*"},
-                extensions={"timeout": patience},
+                extensions={"timeout": timeouts},
             ) as answer,
         ):
             headers = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
@@ -223,7 +210,7 @@ def _body(answer: httpcore.Response, headers: Mapping[bytes, str], deadline: flo
 
 
 def _store(body: bytes) -> str:
-    """Write the picture unless it is there; its URL path."""
+    """Store the picture unless it is stored already; return its URL path."""
     name = f"{FOLDER}/{hashlib.sha256(body).hexdigest()[:32]}.{_extension(body)}"
     if not default_storage.exists(name):
         default_storage.save(name, ContentFile(body))
@@ -241,13 +228,13 @@ def _extension(body: bytes) -> str:
                 picture.verify()
     except Unfetchable:
         raise
-    except Exception as error:  # Pillow raises what it likes on hostile bytes
+    except Exception as error:  # Pillow raises many types of error on malicious bytes
         raise Unfetchable("not a picture that can be read") from error
     return FORMATS[str(kind)]
 
 
 def _look_up(host: str, port: int) -> list[str]:
-    """getaddrinfo with a deadline: the resolver's own may be half a minute."""
+    """getaddrinfo with a time-out: the resolver's own may be half a minute."""
     answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 
     def ask() -> None:

@@ -1,21 +1,22 @@
-"""What a SKU costs and how it ships, right now: the checkout's question, asked of the primary.
+"""What a SKU costs and how it ships now: read by the checkout, from the primary database.
 
 One statement for any number of SKUs, no model instances and no query building, because each quote
-and each accepted order asks it. Never answered from a cache or a replica: an old price here is a
-wrong charge.
+and each accepted order runs it. Never from a cache or a replica: an old price here is a wrong
+charge.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.catalog.pictures import PLACEHOLDER
-from storefront import prepared
+from apps.core import sql
 
 OFFERS = """
     SELECT v.sku, v.id, p.id, p.slug, c.path,
            CASE WHEN v.name = '' THEN p.name ELSE p.name || ' · ' || v.name END,
            v.price_amount, v.currency, v.weight_grams, v.taxable, v.requires_shipping,
-           coalesce(picture.path, %s::text)
+           coalesce(picture.path, %s::text),
+           p.units_per_line, p.units_per_order, p.units_per_customer
     FROM catalog_variant v
     JOIN catalog_product p ON p.id = v.product_id AND p.published
     JOIN catalog_category c ON c.id = p.category_id
@@ -31,7 +32,10 @@ OFFERS = """
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One SKU as it is sold now. `unit_amount` in minor units of `currency`."""
+    """One SKU as it is sold now. `unit_amount` in minor units of `currency`.
+
+    `units_per_…` are the product's own limits, None where it has none (flash_sales/limits.py).
+    """
 
     sku: str
     variant_id: int
@@ -45,6 +49,9 @@ class Offer:
     taxable: bool
     requires_shipping: bool
     image: str
+    units_per_line: int | None = None
+    units_per_order: int | None = None
+    units_per_customer: int | None = None
 
 
 def offers(skus: Iterable[str]) -> dict[str, Offer]:
@@ -52,7 +59,7 @@ def offers(skus: Iterable[str]) -> dict[str, Offer]:
     asked = [sku for sku in set(skus) if _may_exist(sku)]
     if not asked:
         return {}
-    return {row[0]: Offer(*row) for row in prepared.fetch(OFFERS, [PLACEHOLDER, asked])}
+    return {row[0]: Offer(*row) for row in sql.fetch(OFFERS, [PLACEHOLDER, asked])}
 
 
 def _may_exist(sku: str) -> bool:

@@ -1,118 +1,37 @@
-"""Verbs that change the catalogue. Each runs in the caller's transaction or in one of its own.
+"""Functions that change the catalog. Each runs in the caller's transaction or in its own.
 
-`save_product` writes a whole product as described, touches only what differs, and says what it
-touched; running it again touches nothing. Prices, cleaned HTML and cached pages are kept by
-signals.py, whoever saves.
+`save_product` writes a whole product as described. It changes only what differs and returns what it
+changed; running it again changes nothing. Prices, cleaned HTML and cached pages are updated by
+signals.py after every save.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import nh3
 from django.conf import settings
 from django.db import models, transaction
-from django.utils.text import slugify
 
 from apps.catalog import cache
-from apps.catalog.models import Category, Product, ProductImage, ProductOption, Variant
-
-# What a description may hold. No pictures and no styles: the pages' Content-Security-Policy would
-# refuse them, and a picture from elsewhere tells elsewhere who looks.
-TAGS = {
-    *("p", "br", "hr", "h2", "h3", "h4", "blockquote", "pre", "code", "div", "span"),
-    *("a", "abbr", "b", "em", "i", "s", "small", "strong", "sub", "sup", "u"),
-    *("ul", "ol", "li", "dl", "dt", "dd"),
-    *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
-}
-ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "td": {"colspan", "rowspan"},
-              "th": {"colspan", "rowspan", "scope"}}  # fmt: skip
-
-
-class SkuTaken(Exception):
-    """The SKU belongs to another product."""
-
-    def __init__(self, sku: str, slug: str) -> None:
-        super().__init__(f'SKU "{sku}" belongs to "{slug}"')
-        self.sku, self.slug = sku, slug
-
-
-@dataclass(frozen=True)
-class VariantSpec:
-    """A variant as it should be; amounts in minor units of the shop's currency."""
-
-    sku: str
-    name: str
-    options: dict[str, str]
-    price_amount: int
-    compare_at_amount: int | None
-    weight_grams: int
-    barcode: str
-    taxable: bool
-    requires_shipping: bool
-
-
-@dataclass(frozen=True)
-class PictureSpec:
-    """A picture as it should be; `sku` when it shows one variant."""
-
-    path: str
-    source_url: str
-    alt: str
-    sku: str | None = None
-
-
-@dataclass(frozen=True)
-class ProductSpec:
-    """A product as it should be, whole. Variants that are not in it are no longer sold."""
-
-    slug: str
-    name: str
-    description: str
-    vendor: str
-    category: str
-    tags: tuple[str, ...]
-    published: bool
-    options: tuple[tuple[str, tuple[str, ...]], ...]
-    variants: tuple[VariantSpec, ...]
-    pictures: tuple[PictureSpec, ...]
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What came of it. `changes` names what differed, for people; empty: nothing was written."""
-
-    product: Product
-    is_new: bool
-    changes: tuple[str, ...]
-
-
-def clean_html(text: str) -> str:
-    """`text` without scripts, styles, pictures, event handlers and javascript: links."""
-    return nh3.clean(
-        text.replace("\x00", ""),
-        tags=TAGS,
-        attributes=ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener nofollow",
-    ).strip()
+from apps.catalog.categories import category_for
+from apps.catalog.html import clean_html
+from apps.catalog.models import Product, ProductImage, ProductOption, Variant
+from apps.catalog.specs import ProductSpec, Saved, SkuTaken
 
 
 def drop_page(slug: str, *, using: str | None = None) -> None:
     """Drop the cached page of a product when the transaction commits."""
-    # robust: a cache in trouble must not turn a committed change into an error page.
+    # robust: an error of the cache must not turn a committed change into an error page.
     transaction.on_commit(partial(cache.forget, "product", slug), using=using, robust=True)
 
 
 def refresh_price(product: Product) -> None:
     """Set the product's price to that of its cheapest active variant, in the row and in `product`.
 
-    Without an active variant the last price stays: a page that says $0.00 would be a lie.
+    Without an active variant the last price stays: a page that shows $0.00 would be wrong.
     """
     with transaction.atomic(savepoint=False):
-        # Locked first: two clerks who each change a variant would else each miss the other's.
+        # Locked first: otherwise two changes of variants at once would each miss the other.
         row = Product.objects.select_for_update().filter(pk=product.pk).only("pk").first()
         cheapest = (
             Variant.objects.filter(product=product.pk, active=True)
@@ -127,28 +46,12 @@ def refresh_price(product: Product) -> None:
         setattr(product, name, value)
 
 
-def category_for(name: str) -> Category:
-    """The shelf of that name, wherever it stands in the tree; a new root where there is none."""
-    name = " ".join(name.split())
-    # A name without a Latin letter has no slug of its own to offer.
-    slug = slugify(name)[:140] or f"shelf-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
-    found = Category.objects.filter(slug=slug).first()
-    return found or Category.objects.add_root({"name": name, "slug": slug})
-
-
-def move_category(category: Category, target: Category, *, position: str) -> None:
-    """Hang a shelf elsewhere (treebeard's positions). Its moves send no signals: pages go here."""
-    with transaction.atomic():
-        Category.objects.move(category, target, position)
-        transaction.on_commit(cache.forget_everything, robust=True)
-
-
 @transaction.atomic
 def save_product(spec: ProductSpec) -> Saved:
-    """Make the product what `spec` says. Raises SkuTaken; nothing is written then.
+    """Create or update the product of `spec.slug`. Raises SkuTaken, and then writes nothing.
 
     Variants that are not in `spec` become inactive: their stock, their orders and their ledger
-    stay. Pictures without a source (drawn or uploaded by staff) are left alone.
+    stay. Pictures without a source URL (uploaded by staff) are not changed.
     """
     for sku, slug in (
         Variant.objects.filter(sku__in=[variant.sku for variant in spec.variants])
@@ -165,9 +68,11 @@ def save_product(spec: ProductSpec) -> Saved:
         "name": spec.name,
         "description": clean_html(spec.description),
         "vendor": spec.vendor,
-        "category": category_for(spec.category),
+        "category": category_for(spec.category, current=_value(product, "category")),
         "tags": list(spec.tags),
-        "published": spec.published,
+        "published": spec.published and not spec.objections,
+        "listed": spec.listed,
+        "gift_card": spec.gift_card,
     }
     if _assign(product, wanted, changes) or is_new:
         product.save()
@@ -191,7 +96,7 @@ def _save_variants(product: Product, spec: ProductSpec, changes: list[str]) -> N
     existing = {variant.sku: variant for variant in product.variants.all()}
     for position, wanted in enumerate(spec.variants):
         variant = existing.pop(wanted.sku, None)
-        said: list[str] = []
+        changed: list[str] = []
         is_new = variant is None
         if variant is None:
             variant = Variant(sku=wanted.sku, currency=settings.SHOP_CURRENCY)
@@ -205,12 +110,13 @@ def _save_variants(product: Product, spec: ProductSpec, changes: list[str]) -> N
             "barcode": wanted.barcode,
             "taxable": wanted.taxable,
             "requires_shipping": wanted.requires_shipping,
+            "inventory_policy": wanted.inventory_policy,
             "active": True,
             "position": position,
         }
-        if _assign(variant, fields, said) or is_new:
+        if _assign(variant, fields, changed) or is_new:
             variant.save()
-            changes.append(f"new {wanted.sku}" if is_new else f"{wanted.sku}: {', '.join(said)}")
+            changes.append(f"new {wanted.sku}" if is_new else f"{wanted.sku}: {', '.join(changed)}")
     for variant in existing.values():
         if variant.active:
             variant.active = False
@@ -226,11 +132,11 @@ def _save_pictures(product: Product, spec: ProductSpec, changes: list[str]) -> N
         (picture.path, picture.source_url, picture.alt, picture.sku, position)
         for position, picture in enumerate(spec.pictures)
     ]
-    there = [
+    existing = [
         (row.path, row.source_url, row.alt, row.variant.sku if row.variant else None, row.position)
         for row in imported
     ]
-    if wanted == there:
+    if wanted == existing:
         return
     ProductImage.objects.filter(pk__in=[row.pk for row in imported]).delete()
     for path, source_url, alt, sku, position in wanted:
@@ -246,7 +152,7 @@ def _save_pictures(product: Product, spec: ProductSpec, changes: list[str]) -> N
 
 
 def _assign(row: models.Model, wanted: dict[str, Any], changes: list[str]) -> bool:
-    """Set what differs; whether anything did."""
+    """Set the attributes that differ and add their names to `changes`; whether any did."""
     differing = [name for name, value in wanted.items() if _value(row, name) != value]
     for name in differing:
         setattr(row, name, wanted[name])
@@ -255,7 +161,7 @@ def _assign(row: models.Model, wanted: dict[str, Any], changes: list[str]) -> bo
 
 
 def _value(row: models.Model, name: str) -> Any:
-    if name == "category":  # asking a new product for it would raise
+    if name == "category":  # reading it of a new product would raise
         return row.category if row.category_id else None  # type: ignore[attr-defined]
     return getattr(row, name)
 
@@ -267,4 +173,9 @@ def _equal(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_WORDS = {"price_amount": "price", "compare_at_amount": "compare-at price"}
+_WORDS = {
+    "price_amount": "price",
+    "compare_at_amount": "compare-at price",
+    "inventory_policy": "inventory policy",
+    "gift_card": "gift card",
+}

@@ -1,11 +1,11 @@
-"""What holds whoever saves: import, seed, admin or shell.
+"""What holds after every save: by import, seed, admin or shell.
 
 - A product's description is cleaned HTML.
 - A product's price is that of its cheapest active variant.
 - A cached page is dropped after the commit that changed what it shows.
 
-`QuerySet.update` and `bulk_create` send no signals: whoever uses them on the catalogue calls
-`services.refresh_price` and `services.drop_page` themselves.
+`QuerySet.update` and `bulk_create` send no signals: code that uses them on the catalog must
+call `services.refresh_price` and `services.drop_page` itself.
 """
 
 from typing import Any
@@ -15,18 +15,19 @@ from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
 from apps.catalog import cache, services
-from apps.catalog.models import Category, Product, ProductImage, ProductOption, Variant
+from apps.catalog.html import clean_html
+from apps.catalog.models import Category, Product, ProductImage, ProductOption, Synonym, Variant
 
 
 @receiver(pre_save, sender=Product)
 def clean_description(instance: Product, raw: bool = False, **_: Any) -> None:
     if not raw:
-        instance.description = services.clean_html(instance.description)
+        instance.description = clean_html(instance.description)
 
 
 @receiver(pre_save, sender=Product)
 def drop_page_under_old_slug(instance: Product, using: str, **_: Any) -> None:
-    # A renamed product would else answer under its old address for five minutes.
+    # Otherwise a renamed product would be shown under its old address for five minutes.
     if instance._state.adding:
         return
     old = Product.objects.using(using).filter(pk=instance.pk).exclude(slug=instance.slug)
@@ -64,7 +65,7 @@ def keep_price_of_variant(instance: Variant, raw: bool = False, **_: Any) -> Non
 def drop_page_of_part(
     instance: Variant | ProductOption | ProductImage, using: str, **_: Any
 ) -> None:
-    # The slug of the row, not of a product at hand: that one may be renamed and not saved yet.
+    # The slug in the database, not of a product in memory, which may be renamed and not yet saved.
     owner = Product.objects.using(using).filter(pk=instance.product_id)
     for slug in owner.values_list("slug", flat=True):
         services.drop_page(slug, using=using)
@@ -72,5 +73,11 @@ def drop_page_of_part(
 
 @receiver([post_save, post_delete], sender=Category)
 def drop_every_page(using: str, **_: Any) -> None:
-    # A shelf's name and place stand on every product page below it.
+    # Each product's page shows the names of its categories.
+    transaction.on_commit(cache.forget_everything, using=using, robust=True)
+
+
+@receiver([post_save, post_delete], sender=Synonym)
+def forget_synonyms(using: str, **_: Any) -> None:
+    # What was found with the old ones, too: the numbers beside a list are kept for a minute.
     transaction.on_commit(cache.forget_everything, using=using, robust=True)

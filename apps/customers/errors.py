@@ -1,4 +1,4 @@
-"""What can go wrong with accounts and addresses, by name. `str()` is for people."""
+"""What can go wrong with accounts and addresses. `str()` is shown to shoppers."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class EmailTaken(Exception):
 
 
 class AddressNotFound(Exception):
-    """No such address in this customer's book; another customer's is no such address."""
+    """No such address in this customer's book; another customer's address is not found either."""
 
     code = "not_found"
 
@@ -22,7 +22,7 @@ class AddressNotFound(Exception):
 
 
 class AddressBookFull(Exception):
-    """An address book has an end, so that nobody fills our disk through it."""
+    """The address book has `limit` addresses; the limit protects the disk."""
 
     code = "address_book_full"
 
@@ -32,7 +32,7 @@ class AddressBookFull(Exception):
 
 
 class FieldError(NamedTuple):
-    """`code` for programs, `message` to be shown beside the field."""
+    """`code` for programs, `message` to show beside the field."""
 
     field: str
     code: str
@@ -40,7 +40,7 @@ class FieldError(NamedTuple):
 
 
 class AddressInvalid(Exception):
-    """Every field that is wrong, in the order of the form."""
+    """All wrong fields, in the order of the form."""
 
     code = "address_invalid"
 

@@ -1,7 +1,7 @@
-"""Which pictures the demo shop has, where they lie, and what they show.
+"""The pictures of the demo shop: file names, alternative texts and drawings.
 
-The files are committed below static/demo/; `manage.py draw_demo` draws them again. A test holds the
-committed files against the drawings, so that neither can change alone.
+The files are committed below static/demo/; `manage.py draw_demo` draws them again. A test compares
+the committed files with the drawings, so that neither can change alone.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apps.demo.art import gallery, hero
-from apps.demo.catalogue import ITEMS, SHELF_OF, SHELVES, Item
+from apps.demo.catalog import (
+    CATEGORIES,
+    CATEGORY_OF,
+    ITEMS,
+    Item,
+)
 
 FOLDER = "demo"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One file: its name below static/demo/, its words, and the variant it shows, if only one."""
+    """One file below static/demo/. `skus`: the variants it shows; empty if it shows all."""
 
     name: str
     alt: str
@@ -28,12 +33,13 @@ class Picture:
 
     @property
     def path(self) -> str:
+        """The URL path of the file."""
         return f"/static/{FOLDER}/{self.name}"
 
 
 def pictures_of(item: Item) -> Iterator[Picture]:
     """A portrait for each paint, then the scene, then the measured drawing."""
-    shelf = SHELF_OF[item.slug]
+    category = CATEGORY_OF[item.slug]
     paints: dict[str, tuple[dict, list[str], list[str]]] = {}
     for row in item.variants():
         known = paints.setdefault(repr(sorted(row.paint.items())), (row.paint, [], []))
@@ -47,14 +53,14 @@ def pictures_of(item: Item) -> Iterator[Picture]:
         yield Picture(
             f"{item.slug}{tail}.svg",
             alt,
-            gallery.portrait(pose, category=shelf, title=alt),
+            gallery.portrait(pose, category=category, title=alt),
             tuple(skus) if len(paints) > 1 else (),
         )
     alt = f"{item.name} on the table, among others"
     yield Picture(
         f"{item.slug}--scene.svg",
         alt,
-        gallery.scene(item.pose, _neighbours(item), category=shelf, title=alt),
+        gallery.scene(item.pose, _neighbours(item), category=category, title=alt),
     )
     alt = f"{item.name}, measured: {item.wide} by {item.high}"
     yield Picture(
@@ -70,14 +76,17 @@ def every_picture() -> Iterator[Picture]:
     """All files of static/demo/."""
     for item in ITEMS:
         yield from pictures_of(item)
-    for shelf in SHELVES:
-        items = [item for item in ITEMS if SHELF_OF[item.slug] == shelf.slug]
+    for category in CATEGORIES:
+        items = [item for item in ITEMS if CATEGORY_OF[item.slug] == category.slug]
         first, *rest = sorted(items, key=lambda item: not item.featured)
         yield Picture(
-            f"shelf-{shelf.slug}.svg",
-            shelf.name,
-            gallery.shelf(
-                first.pose, [item.pose for item in rest], category=shelf.slug, title=shelf.name
+            f"shelf-{category.slug}.svg",
+            category.name,
+            gallery.category_picture(
+                first.pose,
+                [item.pose for item in rest],
+                category=category.slug,
+                title=category.name,
             ),
         )
     empty = gallery.Pose("bowl", {"colour": "dusk", "food": None})
@@ -91,7 +100,7 @@ def every_picture() -> Iterator[Picture]:
 
 
 def draw_all(folder: Path) -> int:
-    """Write every picture below `folder`; answers how many there are."""
+    """Write every picture below `folder`; returns how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
     for picture in every_picture():
@@ -101,20 +110,20 @@ def draw_all(folder: Path) -> int:
 
 
 def _shared(names: list[str]) -> str:
-    """What the variants of one paint have in common: "Clay band" of "Clay band / 0.8 l", …"""
+    """The part of the names that variants of one paint share: "Clay band" of "Clay band / 0.8 l"."""
     split = [name.split(" / ") for name in names]
     shared = [part for part in split[0] if all(part in other for other in split)]
     return " / ".join(shared) or split[0][0]
 
 
 def _neighbours(item: Item) -> list[gallery.Pose]:
-    """Two other things of the same shelf that can stand on a table."""
-    shelf = [
+    """Two other items of the same category that can stand on a table."""
+    others = [
         other
         for other in ITEMS
-        if SHELF_OF[other.slug] == SHELF_OF[item.slug]
+        if CATEGORY_OF[other.slug] == CATEGORY_OF[item.slug]
         and other.pose.drawing != item.pose.drawing
         and other.pose.drawing not in gallery.HANGING | gallery.SPRAWLING
     ]
     start = [other.slug for other in ITEMS].index(item.slug)
-    return [shelf[(start + step) % len(shelf)].pose for step in (1, 3)]
+    return [others[(start + step) % len(others)].pose for step in (1, 3)]

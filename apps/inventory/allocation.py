@@ -1,7 +1,11 @@
-"""Who gets what: first come, first served, each order whole or not at all. Pure; no database."""
+"""Which order gets which units: first come, first served, each order whole or not at all.
+
+Pure functions over rows that were read before; no database. The strategies (strategies/) call
+`allocate` and then write what it decided.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -17,7 +21,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ReserveRequest:
-    """All that one order asks for. A SKU that stands in it twice is asked for once, in sum."""
+    """All lines of one order. A SKU that appears in two lines counts as one line with the sum."""
 
     order_id: UUID
     lines: tuple[Wanted, ...]
@@ -33,70 +37,80 @@ class ShortLine:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Why an order got nothing."""
+    """The order got nothing: these of its lines did not fit."""
 
     lines: tuple[ShortLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an order got: units by stock item."""
+    """What an order got: units by stock item id."""
 
     units: Mapping[int, int]
 
 
 @dataclass(slots=True)
-class Shelf:
-    """A stock item as it was read. `id` is the stock item's; rows come in order of preference."""
+class StockRow:
+    """A stock item as it was read: `available` is `on_hand - reserved` at that moment.
+
+    `id` is the stock item's. `allocated` counts what `allocate` has given away of it.
+    """
 
     id: int
     variant_id: int
     available: int
     version: int = 0
-    taken: int = field(default=0)
+    allocated: int = field(default=0)
+
+    @property
+    def left(self) -> int:
+        return self.available - self.allocated
 
 
-def hand_out(
-    shelves: Iterable[Shelf], requests: Iterable[ReserveRequest]
+def allocate(
+    rows: Iterable[StockRow], requests: Iterable[ReserveRequest]
 ) -> list[Grant | Shortage]:
-    """Give units out in the order of `requests`; `Shelf.taken` says what left each shelf.
+    """One Grant or Shortage per request, in their order; adds to `StockRow.allocated`.
 
-    A line may be filled from several warehouses, preferred ones first. An order that does not fit
-    takes nothing and leaves everything to those behind it.
+    `rows` come in order of preference (warehouse priority). A line may be filled from several
+    warehouses. An order that does not fit takes nothing, and later requests may have its units.
     """
-    by_variant: dict[int, list[Shelf]] = defaultdict(list)
-    for shelf in shelves:
-        by_variant[shelf.variant_id].append(shelf)
-    answers: list[Grant | Shortage] = []
-    for request in requests:
-        short = []
-        lines = _together(request.lines)
-        for line in lines:
-            left = sum(s.available - s.taken for s in by_variant[line.variant_id])
-            if left < line.quantity:
-                short.append(ShortLine(line.sku, max(left, 0)))
-        if short:
-            answers.append(Shortage(tuple(short)))
-            continue
-        units: dict[int, int] = {}
-        for line in lines:
-            wanted = line.quantity
-            for shelf in by_variant[line.variant_id]:
-                taking = min(wanted, shelf.available - shelf.taken)
-                if taking > 0:
-                    shelf.taken += taking
-                    units[shelf.id] = taking
-                    wanted -= taking
-        answers.append(Grant(units))
-    return answers
+    by_variant: dict[int, list[StockRow]] = defaultdict(list)
+    for row in rows:
+        by_variant[row.variant_id].append(row)
+    return [_allocate_order(by_variant, request) for request in requests]
 
 
-def _together(lines: tuple[Wanted, ...]) -> Iterable[Wanted]:
-    # Two lines of one SKU looked at separately would each fit a stock that both together do not.
+def _allocate_order(
+    by_variant: Mapping[int, list[StockRow]], request: ReserveRequest
+) -> Grant | Shortage:
+    lines = _one_line_per_sku(request.lines)
+    short = []
+    for line in lines:
+        left = sum(row.left for row in by_variant[line.variant_id])
+        if left < line.quantity:
+            short.append(ShortLine(line.sku, max(left, 0)))
+    if short:
+        return Shortage(tuple(short))
+    units: dict[int, int] = {}
+    for line in lines:
+        missing = line.quantity
+        for row in by_variant[line.variant_id]:
+            part = min(missing, row.left)
+            if part > 0:
+                row.allocated += part
+                units[row.id] = part
+                missing -= part
+    return Grant(units)
+
+
+def _one_line_per_sku(lines: tuple[Wanted, ...]) -> Sequence[Wanted]:
+    # Two lines of one SKU that are checked separately would each fit a stock that is too small
+    # for both together.
     if len({line.variant_id for line in lines}) == len(lines):
         return lines
     merged: dict[int, Wanted] = {}
     for line in lines:
         so_far = merged[line.variant_id].quantity if line.variant_id in merged else 0
         merged[line.variant_id] = Wanted(line.variant_id, line.sku, so_far + line.quantity)
-    return merged.values()
+    return list(merged.values())

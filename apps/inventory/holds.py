@@ -1,18 +1,25 @@
-"""The life of a hold: reserved in the intake, then confirmed, released, or restocked by the saga.
+"""Holds: reserved by the intake, then confirmed, released or restocked by the saga.
 
-Every verb takes a batch of orders, runs inside the caller's transaction, and changes nothing when
-it runs again: the hold's state says whether its units still have to move.
+This module is the only writer of `inventory_hold`. Every function takes a batch of orders, runs
+inside the caller's transaction, and changes nothing when it is called again: the units of a hold
+move only together with the change of its state.
+
+    reserve                 units are held: `reserved` rises (strategies/: how, under concurrency)
+    confirm                 the order is sold: units leave `on_hand` and `reserved`
+    release                 the order ended before the sale: `reserved` falls
+    restock                 a confirmed sale is undone: units come back into `on_hand`
+    extend, set_expiry      the hold lasts longer, or until a given moment
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from apps.core import sql
 from apps.inventory import strategies
 from apps.inventory.allocation import Grant, ReserveRequest, Shortage
 from apps.inventory.models import Hold, StockMovement
-from storefront import prepared
 
 INSERT = """
     INSERT INTO inventory_hold (order_id, stock_item_id, quantity, state, expires_at)
@@ -23,7 +30,7 @@ MOVE = """
     UPDATE inventory_hold SET state = %s WHERE order_id = ANY(%s::uuid[]) AND state = %s
     RETURNING order_id, stock_item_id, quantity
 """
-# Ascending id, as everywhere: two batches that share SKUs queue up instead of deadlocking.
+# Locks in ascending id, as everywhere: two batches that share SKUs wait instead of deadlocking.
 CHANGE = """
     WITH change AS (
         SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS c(id, on_hand, reserved)
@@ -41,15 +48,16 @@ RECORD = """
     FROM unnest(%s::uuid[], %s::bigint[], %s::int[]) AS n(o, s, q)
 """
 
-Moved = list[tuple[UUID, int, int]]
+Moved = list[tuple[UUID, int, int]]  # order id, stock item id, units
 
 
 def reserve(requests: list[ReserveRequest], *, hold_time: timedelta) -> list[Shortage | None]:
-    """Hold units for each order, whole or not at all; `None` where it worked.
+    """Hold units for each order, whole or not at all.
 
+    One answer per request, in their order: `None` where the order is held, else the Shortage.
     The hold expires `hold_time` from now by the database's clock.
     """
-    answers = strategies.take(requests)
+    answers = strategies.reserve(requests)
     rows = [
         (request.order_id, item, units)
         for request, answer in zip(requests, answers, strict=True)
@@ -58,14 +66,14 @@ def reserve(requests: list[ReserveRequest], *, hold_time: timedelta) -> list[Sho
     ]
     if rows:
         orders, items, units = map(list, zip(*rows, strict=True))
-        prepared.run(INSERT, [hold_time, orders, items, units])
+        sql.run(INSERT, [hold_time, orders, items, units])
     return [answer if isinstance(answer, Shortage) else None for answer in answers]
 
 
 def confirm(order_ids: Iterable[UUID]) -> set[UUID]:
-    """Turn holds into sales: units leave `on_hand`. The orders whose stock is now confirmed.
+    """Turn holds into sales: units leave `on_hand`. Returns the orders whose stock is confirmed.
 
-    An order that is missing from the answer has lost its hold.
+    An order that is missing from the result has lost its hold.
     """
     ids = list(order_ids)
     moved = _move(ids, Hold.State.ACTIVE, Hold.State.CONFIRMED)
@@ -79,21 +87,24 @@ def confirm(order_ids: Iterable[UUID]) -> set[UUID]:
 
 
 def release(order_ids: Iterable[UUID]) -> None:
-    """Give active holds back to the shelf."""
+    """End active holds: their units are for sale again."""
     moved = _move(list(order_ids), Hold.State.ACTIVE, Hold.State.RELEASED)
     _change(moved, on_hand=0, reserved=-1)
 
 
 def restock(order_ids: Iterable[UUID], *, reason: str) -> None:
-    """Undo confirmed sales: units come back into `on_hand`."""
+    """Undo confirmed sales: units come back into `on_hand`, with `reason` in the ledger."""
     moved = _move(list(order_ids), Hold.State.CONFIRMED, Hold.State.RESTOCKED)
     _change(moved, on_hand=1, reserved=0)
     _record(moved, kind=StockMovement.Kind.RESTOCKED, sign=1, reason=reason)
 
 
 def extend(order_ids: Iterable[UUID], *, hold_time: timedelta, cap: timedelta) -> None:
-    """Heartbeat: keep active holds for another `hold_time`, at most `cap` after they were made."""
-    prepared.run(
+    """Keep active holds for another `hold_time`, but at most until `cap` after they were made.
+
+    Called while a payment is under way. Never makes a hold shorter.
+    """
+    sql.run(
         "UPDATE inventory_hold"
         " SET expires_at = least(created_at + %s, greatest(expires_at, now() + %s))"
         " WHERE order_id = ANY(%s::uuid[]) AND state = 'active'",
@@ -101,8 +112,18 @@ def extend(order_ids: Iterable[UUID], *, hold_time: timedelta, cap: timedelta) -
     )
 
 
+def set_expiry(expiries: Mapping[UUID, datetime]) -> None:
+    """Set when the active holds of each order expire, sooner or later than before."""
+    sql.run(
+        "UPDATE inventory_hold h SET expires_at = n.expires_at"
+        " FROM unnest(%s::uuid[], %s::timestamptz[]) AS n(order_id, expires_at)"
+        " WHERE h.order_id = n.order_id AND h.state = 'active'",
+        [list(expiries), list(expiries.values())],
+    )
+
+
 def _move(order_ids: list[UUID], old: Hold.State, new: Hold.State) -> Moved:
-    return prepared.fetch(MOVE, [new.value, order_ids, old.value])
+    return sql.fetch(MOVE, [new.value, order_ids, old.value])
 
 
 def _change(moved: Moved, *, on_hand: int, reserved: int) -> None:
@@ -112,7 +133,7 @@ def _change(moved: Moved, *, on_hand: int, reserved: int) -> None:
     if not units:
         return
     items = sorted(units)
-    prepared.run(
+    sql.run(
         CHANGE, [items, [on_hand * units[i] for i in items], [reserved * units[i] for i in items]]
     )
 
@@ -121,6 +142,4 @@ def _record(moved: Moved, *, kind: StockMovement.Kind, sign: int, reason: str) -
     if not moved:
         return
     orders, items, units = map(list, zip(*moved, strict=True))
-    prepared.run(
-        RECORD, [kind.value, reason, "saga", orders, items, [sign * unit for unit in units]]
-    )
+    sql.run(RECORD, [kind.value, reason, "saga", orders, items, [sign * unit for unit in units]])

@@ -1,6 +1,6 @@
-"""What is where, what is held for whom, and a ledger of every change.
+"""Units per SKU and warehouse, the holds on them, and a ledger of every change.
 
-`on_hand` is what lies in the warehouse, `reserved` what running orders hold of it; only
+`on_hand` counts the units in the warehouse, `reserved` those of them that running orders hold;
 `on_hand - reserved` is for sale. `on_hand` changes together with a StockMovement or not at all.
 """
 
@@ -10,11 +10,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from apps.catalog.models import Variant
-
 
 class Warehouse(models.Model):
-    """A place that ships. Lower `priority` is asked first."""
+    """A place that ships. Units are reserved from the lowest `priority` first."""
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
@@ -34,10 +32,11 @@ class Warehouse(models.Model):
 
 
 class StockItem(models.Model):
-    """The scarce row: one SKU in one warehouse."""
+    """One SKU in one warehouse. Concurrent orders compete for these rows: see strategies/."""
 
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="stock")
-    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="stock")
+    # By name: catalog's lists and importer read stock, so inventory must not import catalog.
+    variant = models.ForeignKey("catalog.Variant", on_delete=models.PROTECT, related_name="stock")
     on_hand = models.IntegerField(default=0)
     reserved = models.IntegerField(default=0)
     version = models.BigIntegerField(default=0, editable=False)
@@ -68,7 +67,7 @@ class Hold(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     order_id = models.UUIDField()
-    # Only active holds are asked for by shelf; their index stands below.
+    # Only active holds are looked up by stock item; their partial index stands below.
     stock_item = models.ForeignKey(
         StockItem, on_delete=models.PROTECT, related_name="holds", db_index=False
     )
@@ -130,7 +129,7 @@ class StockMovement(models.Model):
                 | (~Q(kind__in=["confirmed", "adjusted"]) & Q(quantity__gte=0)),
                 name="movement_sign_fits_kind",
             ),
-            # A sale leaves the shelf once and comes back at most once, whatever runs twice.
+            # A sale leaves `on_hand` once and comes back at most once, whatever runs twice.
             models.UniqueConstraint(
                 fields=["order_id", "stock_item", "kind"],
                 condition=Q(kind__in=["confirmed", "restocked"]),

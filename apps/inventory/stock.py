@@ -1,14 +1,13 @@
-"""What is for sale, and the ledger through which people change it."""
+"""What is for sale, and changes of `on_hand` by people, each with a movement in the ledger."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 
-from apps.catalog.models import Variant
+from apps.core import sql
 from apps.inventory.models import StockItem, StockMovement, Warehouse
-from storefront import prepared
 
 
 class UnknownSku(Exception):
@@ -31,15 +30,23 @@ AVAILABLE = """
     WHERE v.sku = ANY(%s) GROUP BY v.sku
 """
 
+ON_HAND = """
+    SELECT v.sku, sum(s.on_hand)::int
+    FROM catalog_variant v JOIN inventory_stockitem s ON s.variant_id = v.id
+    WHERE v.sku = ANY(%s) GROUP BY v.sku
+"""
+
+VARIANT = "SELECT id FROM catalog_variant WHERE sku = %s"
+
 
 def availability(skus: Iterable[str]) -> dict[str, int]:
     """Units for sale by SKU, over all warehouses, holds taken off; unknown SKUs are absent."""
-    return dict(prepared.fetch(AVAILABLE, [list(skus)]))
+    return dict(sql.fetch(AVAILABLE, [list(skus)]))
 
 
-def in_stock() -> Exists:
-    """For a queryset of variants: whether anything of the variant can be bought now."""
-    return Exists(StockItem.objects.filter(variant=OuterRef("pk"), on_hand__gt=F("reserved")))
+def on_hand(skus: Iterable[str]) -> dict[str, int]:
+    """`on_hand` by SKU, over all warehouses, held units included; SKUs without stock are absent."""
+    return dict(sql.fetch(ON_HAND, [list(skus)]))
 
 
 def receive(
@@ -52,7 +59,10 @@ def receive(
     warehouse: Warehouse | None = None,
     order_id: UUID | None = None,
 ) -> StockItem:
-    """Put `quantity` ≥ 0 units on the shelf, with a movement; makes the shelf when it is new."""
+    """Add `quantity` ≥ 0 units to `on_hand`, with a movement; creates a missing stock item.
+
+    Without `warehouse` they go to the default one. Raises UnknownSku.
+    """
     if quantity < 0:
         raise ValueError("receive takes units in; adjust() takes them out")
     return _move(sku, quantity, kind, reason, actor, warehouse, order_id)
@@ -61,14 +71,17 @@ def receive(
 def adjust(
     *, sku: str, change: int, reason: str, actor: str, warehouse: Warehouse | None = None
 ) -> StockItem:
-    """Correct the count by `change` units. Raises WouldGoBelowReserved; nothing moves then."""
+    """Correct `on_hand` by `change` units, positive or negative, with a movement.
+
+    Raises UnknownSku, and WouldGoBelowReserved: nothing changes then.
+    """
     if not reason.strip():
         raise ValueError("an adjustment needs a reason")
     return _move(sku, change, StockMovement.Kind.ADJUSTED, reason, actor, warehouse, None)
 
 
 def default_warehouse() -> Warehouse:
-    """The warehouse that imports and plain receipts go to; made on first use."""
+    """The warehouse that imports and plain receipts go to; created on first use."""
     return Warehouse.objects.get_or_create(
         is_default=True, defaults={"code": "main", "name": "Main warehouse"}
     )[0]
@@ -83,14 +96,15 @@ def _move(
     warehouse: Warehouse | None,
     order_id: UUID | None,
 ) -> StockItem:
-    variant = Variant.objects.filter(sku=sku).first()
-    if variant is None:
+    found = sql.fetch(VARIANT, [sku])
+    if not found:
         raise UnknownSku(sku)
+    [(variant_id,)] = found
     with transaction.atomic():
         item, _made = StockItem.objects.get_or_create(
-            variant=variant, warehouse=warehouse or default_warehouse()
+            variant_id=variant_id, warehouse=warehouse or default_warehouse()
         )
-        # One conditional statement: a hold taken in between is seen by the condition.
+        # A conditional F-expression UPDATE: the condition sees a hold that was made in between.
         written = StockItem.objects.filter(pk=item.pk, on_hand__gte=F("reserved") - change).update(
             on_hand=F("on_hand") + change, version=F("version") + 1
         )

@@ -1,8 +1,8 @@
-"""What can go wrong with a message, by name."""
+"""What can go wrong with a message."""
 
 
 class MissingData(Exception):
-    """A message was asked for without something its text names."""
+    """Data that the message's template uses is missing: `names`."""
 
     def __init__(self, kind: str, names: list[str]) -> None:
         super().__init__(f"{kind} needs {', '.join(names)}")
@@ -11,11 +11,11 @@ class MissingData(Exception):
 
 
 class UnknownKind(Exception):
-    """No template for this kind of message."""
+    """There is no template for this kind of message."""
 
 
 class NotDead(Exception):
-    """Only a message that was given up can be sent again or closed by a person."""
+    """Only an undecided dead letter can be sent again or closed by staff."""
 
     def __init__(self) -> None:
         super().__init__("This message is not a dead letter (any more).")

@@ -1,4 +1,7 @@
-"""The outbox for mail: one row per order, kind and matter is what makes a message go out once."""
+"""The outbox for mail: one row per order, kind and `about`, so that a message is sent once.
+
+Mail of an account (a new password) has no order, and may be requested again, up to its cap.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -6,14 +9,15 @@ from django.db.models.functions import Now
 
 
 class Notification(models.Model):
-    """A message to a shopper, due, sent or given up (dead letter)."""
+    """A message to a shopper: due, sent, given up (dead letter) or not to be sent (suppressed)."""
 
     class State(models.TextChoices):
         DUE = "due"
         SENT = "sent"
         DEAD = "dead"
+        SUPPRESSED = "suppressed"  # over a cap, or too early to write to this address
 
-    order_id = models.UUIDField()
+    order_id = models.UUIDField(null=True, blank=True)
     kind = models.SlugField(max_length=40, db_index=False)
     about = models.CharField(
         max_length=40,
@@ -24,11 +28,23 @@ class Notification(models.Model):
     to = models.EmailField()
     subject = models.CharField(max_length=200)
     body = models.TextField()
-    state = models.CharField(max_length=8, choices=State, default=State.DUE)
+    mailbox = models.CharField(
+        max_length=254,
+        blank=True,
+        db_default="",
+        help_text="whose it is, whatever the spelling of the address; what its caps count",
+    )
+    state = models.CharField(max_length=12, choices=State, default=State.DUE)
     attempts = models.PositiveSmallIntegerField(default=0)
+    crashed_claims = models.PositiveSmallIntegerField(
+        db_default=0, help_text="claims in a row that ended without a result: its worker died"
+    )
     due_at = models.DateTimeField(db_default=Now())
     last_error = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    admitted_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the mailbox's cap let it through"
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=255, blank=True)
     resolved_by = models.CharField(max_length=254, blank=True)
@@ -46,6 +62,11 @@ class Notification(models.Model):
                 fields=["created_at"],
                 condition=Q(state="dead", resolved_at__isnull=True),
                 name="notification_dead",
+            ),
+            models.Index(
+                fields=["mailbox", "kind", "admitted_at"],
+                condition=Q(admitted_at__isnull=False),
+                name="notification_admitted",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""The bell of the outbox: says that mail is due; what is due stands in PostgreSQL."""
+"""The task that sends mail. Which mail is due is in PostgreSQL, not in the task's message."""
 
 from celery import shared_task
 
@@ -7,5 +7,5 @@ from apps.notifications import delivery
 
 @shared_task(name="notifications.deliver", ignore_result=True)
 def deliver() -> None:
-    """Send what is due. Lost or doubled bells do no harm: beat rings every few seconds."""
+    """Send what is due. Beat enqueues this every few seconds, so a lost one does no harm."""
     delivery.deliver_due()

@@ -1,4 +1,4 @@
-"""Why an order was not taken, or a wish about it not granted. Faces turn these into answers."""
+"""Why a checkout or a request about an order is refused. Pages and API turn these into answers."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,19 +7,19 @@ from uuid import UUID
 from apps.inventory.allocation import ShortLine
 
 if TYPE_CHECKING:
-    from apps.orders.quote import Quote, QuoteProblem
+    from apps.orders.intake.quote import Quote, QuoteProblem
 
 
 class NotAccepted(Exception):
-    """A checkout that made no order. Nothing was written, nothing is held."""
+    """A checkout that made no order. Nothing is written, nothing is held."""
 
 
 class SignedOut(NotAccepted):
-    """The account was closed, or has another password than when its token was given out."""
+    """The account is closed, or its password has changed since its token was issued."""
 
 
 class OutOfStock(NotAccepted):
-    """Some line cannot be held; each with what is left."""
+    """Units of some lines are not available; `lines` are those, each with what is left."""
 
     def __init__(self, lines: tuple[ShortLine, ...]) -> None:
         super().__init__("out of stock: " + ", ".join(line.sku for line in lines))
@@ -27,7 +27,7 @@ class OutOfStock(NotAccepted):
 
 
 class PriceChanged(NotAccepted):
-    """The client's expected total is not today's; `quote` is."""
+    """The total that the client expects is not today's; `quote` has today's."""
 
     def __init__(self, quote: "Quote") -> None:
         super().__init__("the total has changed")
@@ -40,6 +40,15 @@ class NotQuotable(NotAccepted):
     def __init__(self, problems: "tuple[QuoteProblem, ...]") -> None:
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
+
+
+class TooManyUnpaid(NotAccepted):
+    """This customer, or this network address, holds too many units that are not paid yet."""
+
+    retry_after = 30  # seconds; paying takes most shoppers less
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 class CartAlreadyOrdered(NotAccepted):
@@ -57,25 +66,28 @@ class IdempotencyInFlight(NotAccepted):
 
 
 class IdempotencyKeyReused(NotAccepted):
-    """Same key, other body."""
+    """The same idempotency key with another body."""
 
 
 @dataclass
 class Overloaded(NotAccepted):
-    """Shed before anything was written."""
+    """Refused because of load, before anything was written. `retry_after` in seconds."""
 
     retry_after: int = 1
 
 
 @dataclass
 class OutcomeUnknown(Exception):
-    """The database went away while committing: the same key, again, tells what became of it."""
+    """The connection was lost during COMMIT. A retry with the same key answers what happened.
+
+    `retry_after` in seconds.
+    """
 
     retry_after: int = 2
 
 
 class OrderNotFound(Exception):
-    """No such order, or not this person's."""
+    """No such order, or it belongs to somebody else."""
 
 
 class NotCancellable(Exception):
@@ -91,7 +103,7 @@ class ReturnRefused(Exception):
 
 
 class StillOpen(Exception):
-    """An order that would keep something for ever if its case were closed; `what`, in words."""
+    """An order that would hold something for ever if its case were closed; `what`, in words."""
 
     def __init__(self, what: list[str]) -> None:
         super().__init__("; ".join(what))
@@ -99,4 +111,4 @@ class StillOpen(Exception):
 
 
 class NotInReview(Exception):
-    """Only an order in the review queue can be decided about."""
+    """The order is not in the review queue, so there is nothing to decide."""

@@ -1,4 +1,4 @@
-"""Orders, their moves, and where each order's saga stands. These rows are the truth."""
+"""Orders, their events, their sagas and returns. What these rows say is the truth."""
 
 import uuid
 
@@ -8,21 +8,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from apps.orders.status import OrderStatus
+
 
 class Order(models.Model):
-    """What a shopper bought. `status` moves only through moves.py, one event row for each move."""
+    """What a shopper bought. `status` changes only in transitions.py, with one event row each."""
 
-    class Status(models.TextChoices):
-        PENDING = "PENDING"
-        REQUIRES_ACTION = "REQUIRES_ACTION"
-        PAYMENT_AUTHORIZED = "PAYMENT_AUTHORIZED"
-        PAYMENT_FAILED = "PAYMENT_FAILED"
-        CONFIRMED = "CONFIRMED"
-        SHIPPED = "SHIPPED"
-        DELIVERED = "DELIVERED"
-        RETURN_INITIATED = "RETURN_INITIATED"
-        RETURNED = "RETURNED"
-        CANCELLED = "CANCELLED"
+    Status = OrderStatus
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.CharField(max_length=16, unique=True)
@@ -37,16 +29,29 @@ class Order(models.Model):
         db_index=False,  # the index below begins with it
     )
     email = models.EmailField()
+    mailbox = models.CharField(
+        max_length=254, blank=True, db_default="", help_text="the customer (customers/mailbox.py)"
+    )
+    client = models.CharField(
+        max_length=32,
+        blank=True,
+        db_default="",
+        help_text="keyed digest of the address it came from, until it is paid or cancelled",
+    )
     cart_id = models.UUIDField(null=True, blank=True)
     currency = models.CharField(max_length=3)
     subtotal_amount = models.BigIntegerField()
     discount_amount = models.BigIntegerField()
     shipping_amount = models.BigIntegerField()
+    # Null: accepted by the release before the lines kept their parts (paid.py).
+    shipping_tax_amount = models.BigIntegerField(
+        null=True, blank=True, help_text="the part of tax_amount that is for shipping"
+    )
     tax_amount = models.BigIntegerField()
     total_amount = models.BigIntegerField()
     shipping_address = models.JSONField()
     billing_address = models.JSONField(null=True, blank=True)
-    shipping_method = models.CharField(max_length=40)
+    shipping_method = models.CharField(max_length=40)  # "" where nothing of it is shipped
     promo_codes = models.JSONField(default=list, blank=True)
     placed_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -71,6 +76,11 @@ class Order(models.Model):
                 & Q(tax_amount__gte=0),
                 name="order_amounts_not_negative",
             ),
+            models.CheckConstraint(
+                condition=Q(shipping_tax_amount__gte=0)
+                & Q(shipping_tax_amount__lte=F("tax_amount")),
+                name="order_shipping_tax_within_tax",
+            ),
             # Two tabs, one cart: one live order.
             models.UniqueConstraint(
                 "cart_id", condition=~Q(status="CANCELLED"), name="one_live_order_per_cart"
@@ -78,7 +88,9 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="order_by_user"),
-            models.Index(fields=["email", "-id"], name="order_by_email"),
+            models.Index(fields=["mailbox", "-id"], name="order_by_mailbox"),
+            # Only as large as the number of orders that are not paid yet.
+            models.Index(fields=["client"], condition=~Q(client=""), name="order_unpaid_client"),
         ]
 
     def __str__(self) -> str:
@@ -86,16 +98,22 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One SKU of an order, at the price it was bought for."""
+    """One SKU of an order, at the price it was bought for.
+
+    What was paid for it is `line_amount - discount_amount + tax_amount`, and refunds are made of
+    that. Both are null in lines of the release that did not keep them; paid.py reads either kind.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    # By order and SKU they are found under the constraint below.
+    # The constraint below is the index by order and SKU.
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
-    sku = models.CharField(max_length=120)
-    name = models.CharField(max_length=511)
+    sku = models.CharField(max_length=255)
+    name = models.CharField(max_length=600)
     quantity = models.PositiveIntegerField()
     unit_amount = models.BigIntegerField()
     line_amount = models.BigIntegerField()
+    discount_amount = models.BigIntegerField(null=True, blank=True)
+    tax_amount = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["id"]
@@ -104,6 +122,17 @@ class OrderLine(models.Model):
             models.CheckConstraint(condition=Q(quantity__gt=0), name="line_quantity_positive"),
             models.CheckConstraint(
                 condition=Q(line_amount=F("quantity") * F("unit_amount")), name="line_adds_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(discount_amount__isnull=True, tax_amount__isnull=True)
+                | Q(
+                    discount_amount__isnull=False,
+                    discount_amount__gte=0,
+                    discount_amount__lte=F("line_amount"),
+                    tax_amount__isnull=False,
+                    tax_amount__gte=0,
+                ),
+                name="line_discount_and_tax",
             ),
         ]
         indexes = [models.Index(fields=["sku"], name="line_by_sku")]  # staff search by SKU
@@ -116,7 +145,7 @@ class OrderEvent(models.Model):
     """One move of an order, as shoppers and staff read it. Append-only."""
 
     id = models.BigAutoField(primary_key=True)
-    # By order and seq they are found under the constraint below.
+    # The constraint below is the index by order and seq.
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, related_name="events", db_index=False
     )
@@ -158,10 +187,10 @@ class IdempotencyKey(models.Model):
 
 
 class Saga(models.Model):
-    """Where an order stands on its way: the row the worker claims.
+    """At which step an order is: the row that a worker claims.
 
-    `epoch` rises with every claim and fences off a zombie: a write that names an older epoch
-    touches no row. `due_at` null means nobody needs to look until something happens.
+    `epoch` rises with every claim: a write of an earlier claim names an older epoch and changes no
+    row. `due_at` null: nothing to do until an event makes the saga due.
     """
 
     class State(models.TextChoices):
@@ -177,8 +206,8 @@ class Saga(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.FORWARD)
     step = models.CharField(max_length=32)
     attempts = models.PositiveSmallIntegerField(default=0)
-    silent_claims = models.PositiveSmallIntegerField(
-        db_default=0, help_text="claims in a row after which nothing was heard: its worker died"
+    crashed_claims = models.PositiveSmallIntegerField(
+        db_default=0, help_text="claims in a row that ended without a result: its worker died"
     )
     epoch = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -235,7 +264,7 @@ class SagaStep(models.Model):
 
 
 class Return(models.Model):
-    """Goods on their way back, and the money for them."""
+    """Goods that the shopper sends back."""
 
     class State(models.TextChoices):
         REQUESTED = "requested"
@@ -243,26 +272,49 @@ class Return(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="returns")
+    # Null: announced with the release before.
+    sequence = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="which return of the order it is, from 1"
+    )
     state = models.CharField(max_length=12, choices=State, default=State.REQUESTED)
     reason = models.CharField(max_length=500)
     created_at = models.DateTimeField(db_default=Now())
     received_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order", "sequence"], name="one_return_per_order_and_sequence"
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"return of {self.order_id}"
 
+    @property
+    def number(self) -> str:
+        """What the shopper writes on the parcel: the order's number, and which return it is."""
+        return f"{self.order.number}-R{self.sequence}" if self.sequence else self.order.number
+
 
 class ReturnLine(models.Model):
-    """How many of one line come back."""
+    """How many units of one order line are returned."""
 
     id = models.BigAutoField(primary_key=True)
     of_return = models.ForeignKey(Return, on_delete=models.CASCADE, related_name="lines")
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="returned")
     quantity = models.PositiveIntegerField()
+    # Null: not received yet, or received by the release before.
+    refund_amount = models.BigIntegerField(
+        null=True, blank=True, help_text="what was paid for these units, as owed at their receipt"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["of_return", "line"], name="one_line_per_return"),
+            models.CheckConstraint(
+                condition=Q(refund_amount__gte=0), name="return_refund_not_negative"
+            ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="return_quantity_positive"),
         ]
 

@@ -1,4 +1,4 @@
-"""Orders as clients see them: one shape for API, websocket and pages."""
+"""Orders as clients see them: the same documents for API, websocket and pages."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -6,20 +6,20 @@ from uuid import UUID
 
 from django.conf import settings
 
-from apps.orders import tokens
+from apps.core import money
+from apps.orders import order_parts, tokens
 from apps.orders.models import Order, OrderEvent
-from apps.orders.moves import event_payload
+from apps.orders.transitions import event_payload
 from apps.shipping.models import Shipment
-from storefront import money
 
 
 def status(order: Order) -> dict[str, Any]:
-    """`{id, number, status, seq, message, updated_at, next_action}`: the order's last move."""
+    """`{id, number, status, seq, message, updated_at, next_action}` of the order's last move."""
     return event(OrderEvent.objects.get(order=order, seq=order.seq), number=order.number)
 
 
 def event(moved: OrderEvent, *, number: str) -> dict[str, Any]:
-    """One move, in the shape of the status."""
+    """One move, in the form of `status`."""
     return event_payload(
         moved.order_id,
         number,
@@ -37,7 +37,7 @@ def events_after(order: Order, seq: int) -> list[dict[str, Any]]:
 
 
 def etag(order: Order) -> str:
-    """Changes with every move and with nothing else."""
+    """The ETag of the status endpoint: changes with each move and with nothing else."""
     return f'"{order.pk.hex}-{order.seq}"'
 
 
@@ -47,17 +47,8 @@ def order(placed: Order) -> dict[str, Any]:
     shipment = Shipment.objects.filter(order_id=placed.pk).exclude(state="cancelled").first()
     return last | {
         "email": placed.email,
-        "placed_at": placed.placed_at.isoformat().replace("+00:00", "Z"),
-        "lines": [
-            {
-                "sku": line.sku,
-                "name": line.name,
-                "quantity": line.quantity,
-                "unit_price": money.payload(line.unit_amount, placed.currency),
-                "line_total": money.payload(line.line_amount, placed.currency),
-            }
-            for line in placed.lines.all()
-        ],
+        "placed_at": order_parts.moment(placed.placed_at),
+        "lines": order_parts.lines(placed),
         "totals": {
             name: money.payload(amount, placed.currency)
             for name, amount in (
@@ -81,6 +72,9 @@ def order(placed: Order) -> dict[str, Any]:
             "estimated_from": shipment.estimated_from.isoformat(),
             "estimated_to": shipment.estimated_to.isoformat(),
         },
+        "payments": order_parts.payments(placed),
+        "refunds": order_parts.refunds(placed),
+        "returns": order_parts.returns(placed),
         "links": links(placed.pk, base_url=settings.SHOP_URL),
     }
 
@@ -94,7 +88,10 @@ def accepted(
     base_url: str,
     place: tuple[int, int],
 ) -> dict[str, Any]:
-    """The 202 of a checkout; stored with the key and replayed as it is."""
+    """The body of a checkout's 202; stored with the idempotency key and replayed unchanged.
+
+    total_amount: minor units. place: (position, estimated wait in seconds).
+    """
     token = tokens.order_token(order_id)
     position, wait = place
     return {
@@ -111,7 +108,7 @@ def accepted(
 
 
 def links(order_id: UUID, *, base_url: str, token: str = "") -> dict[str, str]:
-    """Absolute addresses of an order; the websocket lives on a port of its own."""
+    """Absolute URLs of an order, with the guest's token where one is given."""
     itself = f"{base_url}/api/v1/orders/{order_id}/"
     query = f"?token={token}" if token else ""
     return {
@@ -123,16 +120,14 @@ def links(order_id: UUID, *, base_url: str, token: str = "") -> dict[str, str]:
 
 
 def page_url(order_id: UUID, *, base_url: str = "") -> str:
-    """The order's page with the key to it: for mails, and for the way back from the bank."""
+    """The URL of the order's page with its token: for mails, and for the return from the bank."""
     token = tokens.order_token(order_id)
     return f"{base_url or settings.SHOP_URL}/orders/{order_id}/?token={token}"
 
 
 def live_url(base_url: str) -> str:
-    """Where the websockets are, for a client that reached the shop at `base_url`."""
+    """The origin of the websockets for a client of `base_url`: LIVE_URL, or the same origin."""
     if settings.LIVE_URL:
         return settings.LIVE_URL
     parts = urlsplit(base_url)
-    scheme = "wss" if parts.scheme == "https" else "ws"
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{scheme}://{host}:{settings.LIVE_PORT}"
+    return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"

@@ -1,41 +1,45 @@
-"""Bells: each task says that there may be work; the work is found in PostgreSQL."""
+"""The Celery tasks of orders. Each says that there may be work; the work is found in PostgreSQL.
+
+A task that is lost, late or run twice does no harm.
+"""
 
 import time
 
 from celery import shared_task
 
-from apps.orders import expiry, saga, wake
-from storefront import bells
+from apps.core import dispatch
+from apps.orders.saga import engine, hold_expiry, resume
 
-ROUNDS_FOR = 2.0  # seconds; then another bell: webhooks and a deploy must not wait for a burst
+ROUNDS_FOR = 2.0  # seconds; then the task ends and enqueues itself: webhooks and a deploy wait
 
 
 @shared_task(name="orders.advance_sagas")
 def advance_sagas() -> int:
-    """Carry due sagas on until none is due."""
+    """Carry due sagas on until none is due; how many claims that took."""
     moved, ends = 0, time.monotonic() + ROUNDS_FOR
-    while claimed := saga.advance():
-        if not moved and claimed >= saga.BATCH:
-            bells.ring("orders.advance_sagas")  # more than one can carry: wake a colleague
+    while claimed := engine.advance():
+        if not moved and claimed >= engine.BATCH:
+            # More than one worker process can carry: a second one helps.
+            dispatch.enqueue_on_commit("orders.advance_sagas")
         moved += claimed
         if time.monotonic() > ends:
-            bells.ring("orders.advance_sagas")
+            dispatch.enqueue_on_commit("orders.advance_sagas")
             break
     return moved
 
 
 @shared_task(name="orders.sweep")
 def sweep() -> None:
-    """Whatever bell was lost: ring again for what is due."""
-    wake.wake_for_trial()
-    wake.wake_late_hearers()
-    if expiry.anything_due():
-        bells.ring("orders.advance_sagas")
-    bells.ring("payments.apply_webhooks")
-    bells.ring("payments.send_refunds")
+    """Enqueue again the tasks whose messages may have been lost, for whatever is due."""
+    resume.resume_for_trial()
+    resume.resume_turned_away()
+    if hold_expiry.anything_due():
+        dispatch.enqueue_on_commit("orders.advance_sagas")
+    dispatch.enqueue_on_commit("payments.apply_webhooks")
+    dispatch.enqueue_on_commit("payments.send_refunds")
 
 
 @shared_task(name="orders.expire_holds")
 def expire_holds() -> int:
-    """Wake the sagas of holds that have expired."""
-    return expiry.wake_expired()
+    """Make the sagas of expired holds due; how many."""
+    return hold_expiry.make_due_expired()

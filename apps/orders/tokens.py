@@ -1,4 +1,4 @@
-"""A guest's key to her order: derived, not stored, and worthless for any other order."""
+"""The token with which a guest reads an order: derived from the order's id, not stored."""
 
 from uuid import UUID
 
@@ -9,12 +9,12 @@ SALT = "apps.orders.tokens"
 
 
 def order_token(order_id: UUID, *, secret: str | None = None) -> str:
-    """40 hex digits; the same for the same order as long as SECRET_KEY stays."""
+    """40 hex digits, the same for an order as long as SECRET_KEY (`secret`) stays the same."""
     return salted_hmac(SALT, order_id.hex, secret=secret, algorithm="sha256").hexdigest()[:40]
 
 
 def is_valid(order_id: UUID, token: str | None) -> bool:
-    """Whether `token` opens the order; also one made under SECRET_KEY_FALLBACKS."""
+    """Whether `token` is the order's, made with SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
     if not token:
         return False
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]

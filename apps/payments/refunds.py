@@ -1,28 +1,34 @@
-"""Money going back: a row of ours first, then the gateway, then the books.
+"""Refunds: our own row is written first, then the gateway is asked, then the books are settled.
 
-However often and from wherever a refund is asked for, one purpose is one refund, and all refunds
-of a payment together never pass what was captured: the sum is checked under the payment's lock.
+One purpose is one refund, however often it is requested. All refunds of a payment together never
+exceed what was captured: the sum is checked under the payment's lock.
 
-A refund whose answer was lost is asked for again under its own key. What the key cannot tell (it
-was forgotten, or repeats an old "pending") the gateway's list of the payment's refunds does. A key
-that repeats a stored failure, and under which the list shows nothing, is exchanged for a new one.
+A refund whose answer was lost is requested again under the same idempotency key. Where the key does
+not tell how the refund stands (the gateway has forgotten it, or repeats an old "pending"), the
+gateway's list of the payment's refunds does. A key that repeats a stored failure, while the list
+shows no refund, is replaced by a new one.
 
-A refund that failed, or that no attempt brings to an end, waits for a person: `retry` or `resolve`.
-The refunds of a cancellation do not: their saga tries anew, and stands in review when it cannot.
+A refund that failed, or that used up its attempts, waits for staff (stopped_refunds.py). The
+refunds of a cancellation do not: their saga tries again, and goes to review when it cannot.
+
+A bank may refuse a refund days after the gateway called it done: the account is closed. Then the
+money is back at the gateway, our books say so again (`_take_back`), and the refund waits for staff,
+one of a cancellation too, because its saga has ended.
 """
 
 import contextlib
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.desk import log
+from apps.core import dispatch, failpoints, leases
+from apps.core.leases import LeasedTable
 from apps.payments.gateway import (
     Gateway,
     GatewayCircuitOpen,
@@ -33,46 +39,49 @@ from apps.payments.gateway import (
     get_gateway,
 )
 from apps.payments.models import REFUND_ATTEMPTS_MAX, GatewayCall, Payment, Refund
-from storefront import bells, failpoints
+from apps.payments.signals import refund_succeeded
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = REFUND_ATTEMPTS_MAX
-KIND = "refund"  # as the desk knows it
-# Stripe forgets keys after 24 hours. Long before that we stop trusting them and look first.
+# Stripe forgets keys after 24 hours. Well before that, the list is read before a key is used again.
 KEY_TRUSTED_FOR = timedelta(hours=20)
 CANCELLATION = "cancellation"  # purpose of the refunds that the saga sends
-# How long ago a spent key must have been asked for before nobody believes any more that the
-# gateway still works on it. A call is given up after 8 s here, and after 80 s there.
+# A spent key is replaced only when its last call is older than this: until then the gateway may
+# still be working on it. A call times out after 8 s here, and after 80 s at the gateway.
 NOTHING_COMES_AFTER = timedelta(minutes=2)
-AGAIN = "#"  # in a purpose, which try it is: return:<id>, return:<id>#1, …
 UNDER_WAY = ("pending", "requires_action")
 failpoints.declare("refund", "before_ask", "after_ask", "before_commit", "after_commit")
+SENDING = LeasedTable(
+    table="payments_refund",
+    key="id",
+    key_type="uuid",
+    # The saga sends the refunds of a cancellation itself.
+    claimable=f"status = 'requested' AND NOT starts_with(purpose, '{CANCELLATION}')",
+    lease=LEASE,
+    attempts_max=MAX_ATTEMPTS,
+)
+# Both leave `due_at` at the end of the lease, which is their back-off.
+UNSENT = SENDING.release_statement("message = %(message)s")
+STILL_OPEN = SENDING.release_statement("message = %(message)s, attempts = t.attempts - 1")
 OPEN_OR_DONE = Q(status__in=[Refund.Status.REQUESTED, Refund.Status.SUCCEEDED])
 
 
 class RefundRefused(Exception):
-    """More than is left of the payment, or nothing was captured."""
-
-
-class NotStopped(Exception):
-    """Only a refund that stopped, and that nobody has decided about, is decided about."""
-
-    def __init__(self) -> None:
-        super().__init__("This refund does not wait for a decision (any more).")
+    """The amount exceeds what is left of the payment, or nothing was captured."""
 
 
 def request_refund(order_id: UUID, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
-    """Write a refund of `amount` minor units down; a worker then sends it.
+    """Record a refund of `amount` minor units; a worker then sends it.
 
     The same purpose again returns the refund that is there. Raises RefundRefused.
     """
     with transaction.atomic():
         # Without this lock two partial refunds both see the whole rest.
         payment = Payment.objects.select_for_update(no_key=True).get(order_id=order_id)
-        refund = _open(payment, amount=amount, purpose=purpose, reason=reason, actor=actor)
-        transaction.on_commit(lambda: bells.ring("payments.send_refunds"))
+        refund = open_refund(payment, amount=amount, purpose=purpose, reason=reason, actor=actor)
+        transaction.on_commit(lambda: dispatch.enqueue_on_commit("payments.send_refunds"))
     return refund
 
 
@@ -90,17 +99,24 @@ def open_for_rest(payment: Payment, *, reason: str) -> Refund | None:
         rest = refundable(locked)
         if rest <= 0:
             return None
+        # The saga itself sends again what came back to it: no case for staff.
+        Refund.objects.filter(
+            payment=locked, purpose__startswith=CANCELLATION, came_back_at__isnull=False
+        ).filter(resolved_at__isnull=True).update(
+            resolution="sent again with the rest", resolved_by="saga", resolved_at=Now()
+        )
         purpose = f"{CANCELLATION}:{len(earlier) + 1}" if earlier else CANCELLATION
-        return _open(locked, amount=rest, purpose=purpose, reason=reason, actor="saga")
+        return open_refund(locked, amount=rest, purpose=purpose, reason=reason, actor="saga")
 
 
 def refundable(payment: Payment) -> int:
-    """What is left to refund, refunds on their way taken off."""
+    """What is left to refund, in minor units; open refunds are subtracted."""
     taken = payment.refunds.filter(OPEN_OR_DONE).aggregate(total=Sum("amount"))["total"] or 0
     return payment.captured_amount - taken
 
 
-def _open(payment: Payment, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
+def open_refund(payment: Payment, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
+    """Write the row of a refund; the payment's row is locked. Raises RefundRefused."""
     present = Refund.objects.filter(payment=payment, purpose=purpose).first()
     if present is not None:
         return present
@@ -113,7 +129,7 @@ def _open(payment: Payment, *, amount: int, purpose: str, reason: str, actor: st
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the gateway said to a refund: how it ended, or why that is not known yet.
+    """The gateway's answer about a refund: how it ended, or why that is not known yet.
 
     `spent`: nothing will ever come of `key`.
     """
@@ -130,13 +146,14 @@ def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
     key = refund.key()
     sent: GatewayRefund | None = None
     if timezone.now() - refund.created_at > KEY_TRUSTED_FOR:
-        # A part of the payment could be refunded again under a forgotten key.
+        # Under a forgotten key a partial refund would be paid a second time.
         sent = _find(gateway, refund, payment)
     try:
         sent = sent or gateway.refund(
             str(payment.intent_id),
             key=key,
             amount=refund.amount,
+            currency=payment.currency,
             metadata={"refund_id": str(refund.pk), "payment_id": str(payment.pk)},
         )
     except GatewayOutcomeUnknown as unknown:
@@ -144,11 +161,11 @@ def ask(gateway: Gateway, refund: Refund, payment: Payment) -> Sent:
             raise
         sent = _find(gateway, refund, payment)
     except GatewayRefused:
-        sent = _find(gateway, refund, payment)  # key forgotten, refunded long ago: it is there
+        sent = _find(gateway, refund, payment)  # the key was forgotten, the refund is in the list
         if sent is None:
             raise
     if sent is not None and sent.status in UNDER_WAY:
-        # The key repeats for ever what was true at first; the list tells how it stands now.
+        # A key always repeats the first answer; the list has the present state.
         sent = _find(gateway, refund, payment) or sent
     if sent is None:
         return Sent(refund.pk, key, transient="the gateway repeats a failure", spent=True)
@@ -165,7 +182,7 @@ def _find(gateway: Gateway, refund: Refund, payment: Payment) -> GatewayRefund |
 
 
 def exchange_spent_key(refund_id: UUID, key: str) -> None:
-    """A new key, when `key` is spent and was asked for so long ago that nothing can come of it."""
+    """Take a new key when `key` is spent and older than NOTHING_COMES_AFTER."""
     refund = (
         Refund.objects.select_for_update(of=["self"]).select_related("payment").get(pk=refund_id)
     )
@@ -176,7 +193,10 @@ def exchange_spent_key(refund_id: UUID, key: str) -> None:
 
 
 def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
-    """Write down how a refund ended, in the caller's transaction; False when it was known."""
+    """Record how a refund ended, in the caller's transaction; False when that was known.
+
+    `sent` is succeeded, failed or canceled. What failed stays failed.
+    """
     succeeded = sent.status == "succeeded"
     status = Refund.Status.SUCCEEDED if succeeded else Refund.Status.FAILED
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
@@ -185,56 +205,77 @@ def settle(refund_id: UUID, sent: GatewayRefund) -> bool:
         status=status, gateway_id=sent.id, settled_at=Now()
     )
     if written and succeeded:
-        # Once, because the status moved once: a second report changes nothing.
+        # At most once: the status has moved once, and a second report changes nothing.
         payments = Payment.objects.filter(pk=refund.payment_id)
         payments.update(refunded_amount=F("refunded_amount") + refund.amount, updated_at=Now())
         payments.filter(refunded_amount=F("captured_amount")).update(status=Payment.Status.REFUNDED)
+        refund_succeeded.send(sender=Refund, refund=refund)
+    if not written and not succeeded:
+        written = _take_back(refund, sent)
     return bool(written)
 
 
-def adopt(order_id: UUID, sent: GatewayRefund, *, actor: str, reason: str) -> Refund:
-    """Take a refund that somebody made at the gateway into our books, in the caller's transaction.
+def _take_back(refund: Refund, sent: GatewayRefund) -> int:
+    """Undo a refund that had succeeded and failed later; its payment is locked. 0: none to undo."""
+    gone_out = Refund.objects.filter(pk=refund.pk, status=Refund.Status.SUCCEEDED)
+    written = gone_out.filter(Q(gateway_id=sent.id) | Q(gateway_id__isnull=True)).update(
+        status=Refund.Status.FAILED,
+        message=f"It had gone through, and came back: {sent.failure or sent.status}."[:255],
+        came_back_at=Now(),
+        # A decision about the refund as it was before says nothing about this.
+        resolution="",
+        resolved_by="",
+        resolved_at=None,
+    )
+    if written:
+        # At most once, like its way out: the status has moved once.
+        logger.warning("refund %s (%s) came back: %s", refund.pk, sent.id, sent.status)
+        payments = Payment.objects.filter(pk=refund.payment_id)
+        payments.update(refunded_amount=F("refunded_amount") - refund.amount, updated_at=Now())
+        payments.filter(status=Payment.Status.REFUNDED).update(status=Payment.Status.CAPTURED)
+    return written
 
-    The same one again is the refund that is there. Raises RefundRefused when it passes what is
-    left.
+
+def adopt(order_id: UUID, sent: GatewayRefund, *, actor: str, reason: str) -> Refund:
+    """Record a refund that was made at the gateway itself, in the caller's transaction.
+
+    The same refund again returns the row that is there. Raises RefundRefused when it exceeds
+    what is left.
     """
     payment = Payment.objects.select_for_update(no_key=True).get(order_id=order_id)
     purpose = f"gateway:{sent.id}"
-    refund = _open(payment, amount=sent.amount, purpose=purpose, reason=reason, actor=actor)
+    refund = open_refund(payment, amount=sent.amount, purpose=purpose, reason=reason, actor=actor)
     settle(refund.pk, sent)
     return refund
 
 
 def send_due(limit: int = 50) -> int:
-    """Send refunds that people or returns asked for. A worker's job; safe to run twice at once."""
-    with transaction.atomic():
-        due = list(
-            Refund.objects.select_for_update(skip_locked=True)
-            .filter(status=Refund.Status.REQUESTED, due_at__lte=Now(), attempts__lt=MAX_ATTEMPTS)
-            .exclude(purpose__startswith=CANCELLATION)  # the saga sends those
-            .order_by("due_at")[:limit]
-        )
-        Refund.objects.filter(pk__in=[r.pk for r in due]).update(
-            due_at=Now() + LEASE, attempts=F("attempts") + 1
-        )
-    for refund in due:
-        try:
-            _send(refund)
-        except Exception as error:  # the others must not wait for this one
-            logger.exception("refund %s could not be sent", refund.pk)
-            with contextlib.suppress(DatabaseError):
-                Refund.objects.filter(pk=refund.pk, status=Refund.Status.REQUESTED).update(
-                    message=f"{type(error).__name__}: {error}"[:255]
-                )
-    return len(due)
+    """Send refunds that staff or returns requested, one round; how many were claimed.
+
+    Run by a worker; safe to run twice at once.
+    """
+    claimed = 0
+    for most, crashed in leases.one_round(limit):
+        claims = {key: fence for key, fence, _ in SENDING.claim(limit=most, crashed=crashed)}
+        due = Refund.objects.filter(pk__in=claims).select_related("payment").order_by("pk")
+        for refund in due:
+            try:
+                _send(refund, claims[refund.pk])
+            except Exception as error:  # a failure must not stop the others
+                logger.exception("refund %s could not be sent", refund.pk)
+                message = f"{type(error).__name__}: {error}"[:255]
+                with contextlib.suppress(DatabaseError):
+                    SENDING.write(UNSENT, [(refund.pk, claims[refund.pk])], message=message)
+        claimed += len(claims)
+    return claimed
 
 
-def _send(refund: Refund) -> None:
+def _send(refund: Refund, fence: datetime) -> None:
     payment = refund.payment
     outcome, detail, sent, asked = "answered", "", None, True
     failpoints.reach("refund", "before_ask")
     try:
-        sent = ask(get_gateway().let_through(), refund, payment)
+        sent = ask(get_gateway().admit(), refund, payment)
         detail = sent.transient or (sent.refund.status if sent.refund else "")
     except GatewayTransient as trouble:
         outcome, detail = "retry", f"{type(trouble).__name__}: {trouble}"
@@ -242,15 +283,17 @@ def _send(refund: Refund) -> None:
     except GatewayRefused as no:
         outcome, detail = "refused", str(no)
     failpoints.reach("refund", "after_ask")
-    open_refund = Refund.objects.filter(pk=refund.pk, status=Refund.Status.REQUESTED)
     with transaction.atomic():
         if sent is not None and sent.refund is not None:
             settle(refund.pk, sent.refund)
         elif outcome == "refused":
-            open_refund.update(status=Refund.Status.FAILED, message=detail[:255], settled_at=Now())
+            # Without a fence, like `settle`: the answer is true, whichever worker has the claim.
+            Refund.objects.filter(pk=refund.pk, status=Refund.Status.REQUESTED).update(
+                status=Refund.Status.FAILED, message=detail[:255], settled_at=Now()
+            )
         else:
-            # Not over yet and nobody's fault: a long outage must not use up the attempts.
-            open_refund.update(message=detail[:255], attempts=F("attempts") - 1)
+            # Not finished, and not its own fault: a long outage must not use up the attempts.
+            SENDING.write(STILL_OPEN, [(refund.pk, fence)], message=detail[:255])
             if sent is not None and sent.spent:
                 exchange_spent_key(refund.pk, sent.key)
         if asked:
@@ -263,82 +306,3 @@ def _send(refund: Refund) -> None:
             )
         failpoints.reach("refund", "before_commit")
     failpoints.reach("refund", "after_commit")
-
-
-# --- What stopped -------------------------------------------------------------------------------
-
-
-def stopped() -> QuerySet[Refund]:
-    """Refunds that failed or ran out of attempts, and that nobody has decided about."""
-    exhausted = Q(status=Refund.Status.REQUESTED, attempts__gte=MAX_ATTEMPTS)
-    return Refund.objects.filter(
-        exhausted | Q(status=Refund.Status.FAILED),
-        # As the partial index says it; the database does not see that this follows.
-        status__in=[Refund.Status.REQUESTED, Refund.Status.FAILED],
-        resolved_at__isnull=True,
-    ).exclude(purpose__startswith=CANCELLATION)
-
-
-def retry(refund_id: UUID, *, actor: str, reason: str) -> Refund:
-    """Send it again; the refund that is now on its way.
-
-    One whose outcome is unknown gets fresh attempts under its own key. One that the gateway let
-    fail is over for good: another row, with a key of its own, takes its place. Raises NotStopped,
-    ReasonMissing, and RefundRefused when its money has gone back otherwise meanwhile.
-    """
-    with transaction.atomic():
-        refund = _locked_stopped(refund_id, actor, reason)
-        again = refund
-        if refund.status == Refund.Status.REQUESTED:
-            Refund.objects.filter(pk=refund.pk).update(attempts=0, due_at=Now())
-        else:
-            base = refund.purpose.partition(AGAIN)[0]
-            tries = refund.payment.refunds.filter(purpose__startswith=base).count()
-            again = _open(
-                refund.payment,
-                amount=refund.amount,
-                purpose=f"{base}{AGAIN}{tries}",
-                reason=refund.reason,
-                actor=actor,
-            )
-            _resolve(refund, actor, f"sent again: {reason}")
-        _record(refund, log.RETRY, actor, reason)
-        transaction.on_commit(lambda: bells.ring("payments.send_refunds"))
-    return again
-
-
-def resolve(refund_id: UUID, *, actor: str, reason: str) -> Refund:
-    """Send it no more: she was paid otherwise. Raises NotStopped, ReasonMissing.
-
-    One whose outcome is unknown stays on its way in the books: should the gateway have paid it
-    after all, the webhook finds it there.
-    """
-    with transaction.atomic():
-        refund = _locked_stopped(refund_id, actor, reason)
-        _resolve(refund, actor, reason)
-        _record(refund, log.RESOLVE, actor, reason)
-    return refund
-
-
-def _locked_stopped(refund_id: UUID, actor: str, reason: str) -> Refund:
-    log.checked(actor, reason)
-    # The payment first, as everybody who refunds; what is true then decides.
-    payments = Payment.objects.select_for_update(no_key=True, of=("self",))
-    payment = payments.filter(refunds=refund_id).first()
-    refund = stopped().filter(pk=refund_id).first()
-    if payment is None or refund is None:
-        raise NotStopped
-    refund.payment = payment
-    return refund
-
-
-def _resolve(refund: Refund, actor: str, reason: str) -> None:
-    Refund.objects.filter(pk=refund.pk).update(
-        resolution=reason.strip()[:255], resolved_by=actor.strip()[:254], resolved_at=Now()
-    )
-
-
-def _record(refund: Refund, decision: str, actor: str, reason: str) -> None:
-    log.record(
-        KIND, refund.pk, decision, actor=actor, reason=reason, order_id=refund.payment.order_id
-    )

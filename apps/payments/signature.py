@@ -11,7 +11,7 @@ import time
 
 
 class BadSignature(Exception):
-    """Unsigned, signed by somebody else, or too old."""
+    """The event is unsigned, signed with another secret, or too old."""
 
 
 def verify(body: bytes, header: str, *, secret: str, tolerance: int) -> None:

@@ -1,44 +1,36 @@
-"""The gateway, played by Stripe. Beside stripe_http.py the only module that imports `stripe`.
+"""The `Gateway` protocol over Stripe's API.
 
-Uses the official library unchanged: its client, its request encoding, its errors. Two of its
-public extension points are taken for speed, because every order passes here twice:
+Only this module, stripe_errors.py and stripe_http.py import `stripe`. The official library is used
+unchanged: its client, its request encoding, its errors. Two of its public extension points are used
+for speed, because every order makes two calls:
 
 * `StripeClient(http_client=…)`, with the client of stripe_http.py.
-* `StripeClient.raw_request`, which answers plain dicts instead of the library's object tree.
+* `StripeClient.raw_request`, which returns plain dicts instead of a tree of objects.
 
-The library never retries here: a retry it made on its own could not be written down first. Its
+The library never retries here: a retry of its own could not be stored in a row of ours first. Its
 telemetry is off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from datetime import datetime, timedelta
+from typing import Any
 
 import stripe
 from django.conf import settings
 
-from apps.payments.gateway import (
-    PAGE,
-    Change,
-    GatewayBusy,
-    GatewayMisconfigured,
-    GatewayOutcomeUnknown,
-    GatewayRefund,
-    GatewayRefused,
-    GatewayUnreachable,
-    Intent,
-    IntentStatus,
-    PaymentDeclined,
-)
-from apps.payments.stripe_http import CurlClient, NotSent
+from apps.payments.gateway_amounts import to_gateway
+from apps.payments.gateway_answers import PAGE, Change, GatewayRefund, Intent
+from apps.payments.stripe_errors import raise_named
+from apps.payments.stripe_http import CurlClient
+from apps.payments.stripe_shapes import read_intent, read_refund
 
+# Pinned: a newer library must not change the shape of what is read here.
 API_VERSION = "2026-08-26.dahlia"
-"""Pinned: a newer library must not change the shape of what we read."""
 
+# How far Stripe's clock and ours may differ when a payment is searched by time.
 _CLOCK_SLACK = timedelta(minutes=10)
-"""How far the gateway's clock and ours may stand apart when a payment is searched by time."""
 _CLOSING = ("payment_intent.canceled", "charge.refunded")
 _CHANGES = (
     *_CLOSING,
@@ -52,7 +44,10 @@ stripe.enable_telemetry = False
 
 
 class StripeGateway:
-    """`apps.payments.gateway.Gateway` over Stripe's API, or the sandbox's."""
+    """`Gateway` over Stripe's API, or the sandbox's. Its calls are documented at the protocol.
+
+    `api_host` is a URL like https://api.stripe.com. Safe to share between threads.
+    """
 
     def __init__(
         self,
@@ -72,8 +67,8 @@ class StripeGateway:
             ),
         )
 
-    def let_through(self) -> StripeGateway:
-        return self  # nobody is turned away here
+    def admit(self) -> StripeGateway:
+        return self  # without a circuit breaker every call is sent
 
     def authorize(
         self,
@@ -85,12 +80,12 @@ class StripeGateway:
         metadata: Mapping[str, str],
         return_url: str,
     ) -> Intent:
-        return _intent(
+        return read_intent(
             self._call(
                 "post",
                 "/v1/payment_intents",
                 idempotency_key=key,
-                amount=amount,
+                amount=to_gateway(amount, currency),
                 currency=currency.lower(),
                 payment_method=payment_method,
                 payment_method_types=["card"],
@@ -101,19 +96,19 @@ class StripeGateway:
             )
         )
 
-    def capture(self, intent_id: str, *, key: str, amount: int) -> Intent:
-        return _intent(
+    def capture(self, intent_id: str, *, key: str, amount: int, currency: str) -> Intent:
+        return read_intent(
             self._call(
                 "post",
                 f"/v1/payment_intents/{intent_id}/capture",
                 intent_id=intent_id,
                 idempotency_key=key,
-                amount_to_capture=amount,
+                amount_to_capture=to_gateway(amount, currency),
             )
         )
 
     def void(self, intent_id: str, *, key: str) -> Intent:
-        return _intent(
+        return read_intent(
             self._call(
                 "post",
                 f"/v1/payment_intents/{intent_id}/cancel",
@@ -123,22 +118,28 @@ class StripeGateway:
         )
 
     def refund(
-        self, intent_id: str, *, key: str, amount: int, metadata: Mapping[str, str]
+        self,
+        intent_id: str,
+        *,
+        key: str,
+        amount: int,
+        currency: str,
+        metadata: Mapping[str, str],
     ) -> GatewayRefund:
-        return _refund(
+        return read_refund(
             self._call(
                 "post",
                 "/v1/refunds",
                 intent_id=intent_id,
                 idempotency_key=key,
                 payment_intent=intent_id,
-                amount=amount,
+                amount=to_gateway(amount, currency),
                 metadata=dict(metadata),
             )
         )
 
     def retrieve(self, intent_id: str) -> Intent:
-        return _intent(
+        return read_intent(
             self._call(
                 "get",
                 f"/v1/payment_intents/{intent_id}",
@@ -146,6 +147,11 @@ class StripeGateway:
                 expand=["latest_charge"],
             )
         )
+
+    def card_of(self, payment_method: str) -> str:
+        shown = self._call("get", f"/v1/payment_methods/{payment_method}")
+        card = shown["card"] if shown["type"] == "card" else None
+        return str(card["fingerprint"] or "") if card else ""
 
     def search(self, *, payment_id: str) -> Intent | None:
         found = self._call(
@@ -161,8 +167,8 @@ class StripeGateway:
     ) -> Intent | None:
         """Search first, then list.
 
-        Stripe's search is quick but lags behind by up to a minute, so its "yes" counts and its
-        "no" does not; the list is always current.
+        Stripe's search is quick but up to a minute behind: a payment that it finds exists, and one
+        that it does not find may exist as well. The list is always current.
         """
         found = self.search(payment_id=payment_id)
         if found is not None:
@@ -186,7 +192,7 @@ class StripeGateway:
         if created_before is not None:
             created["lte"] = int(created_before.timestamp())
         yield from map(
-            _intent,
+            read_intent,
             self._pages(
                 "/v1/payment_intents",
                 behind=behind,
@@ -210,10 +216,10 @@ class StripeGateway:
                 yield Change(id=event["id"], intent_id=intent_id, closes=event["type"] in _CLOSING)
 
     def read_intent(self, shown: Mapping[str, Any]) -> Intent:
-        return _intent(shown)
+        return read_intent(shown)
 
     def read_refund(self, shown: Mapping[str, Any]) -> GatewayRefund:
-        return _refund(shown)
+        return read_refund(shown)
 
     def retrieve_refunds(self, intent_id: str) -> list[GatewayRefund]:
         refunds = list(
@@ -224,25 +230,35 @@ class StripeGateway:
                 expand=["data.charge"],
             )
         )
-        # What was authorized and never captured is released at capture or cancellation, and
-        # Stripe books the release as a refund: always the first one. No money came back by it.
+        # What was authorized and not captured is released at capture or cancellation, and Stripe
+        # records the release as a refund, always the first one. No money was sent back by it.
         if refunds:
             first = refunds[-1]
             released = first["charge"]["amount"] - first["charge"]["amount_captured"]
             if released and first["amount"] == released:
                 refunds.pop()
-        return [_refund(refund) for refund in refunds]
+        return [read_refund(refund) for refund in refunds]
 
-    # -- who is told about changes: for the preparation of a start, not for the checkout ------
+    # --- Objects as they are: for the mirror of dj-stripe's tables --------------------------------
+
+    def read(self, path: str, **params: Any) -> dict[str, Any]:
+        """GET an object or a page, as Stripe shows it. Raises the failures of the gateway.
+
+        `path` is that of Stripe's reference, such as "/v1/payment_intents"; `params` are its
+        parameters, `expand` included.
+        """
+        return self._call("get", path, **params)
+
+    # --- Webhook endpoints: used when the stack starts, not in the checkout -------------------
 
     def webhook_endpoints(self) -> list[dict[str, Any]]:
-        """Every endpoint registered for our key, as Stripe shows it (without secrets)."""
+        """Every endpoint registered for our key, as Stripe returns it (without secrets)."""
         return list(self._pages("/v1/webhook_endpoints"))
 
     def create_webhook_endpoint(
         self, *, url: str, events: Sequence[str], metadata: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Register an endpoint. Only this answer ever carries its `secret`."""
+        """Register an endpoint. Only this response ever contains its `secret`."""
         return self._call(
             "post",
             "/v1/webhook_endpoints",
@@ -285,12 +301,13 @@ class StripeGateway:
         try:
             answer = self._client.raw_request(method, path, **params)
         except stripe.StripeError as error:
-            _raise_named(error, intent_id=intent_id)
+            raise_named(error, intent_id=intent_id)
         data: dict[str, Any] = answer.data
         return data
 
 
 def stripe_gateway_from_settings() -> StripeGateway:
+    """A gateway for the key, the host and the time-outs of Django's settings."""
     return StripeGateway(
         secret_key=settings.STRIPE_SECRET_KEY,
         api_host=getattr(settings, "STRIPE_API_HOST", stripe.DEFAULT_API_BASE),
@@ -300,117 +317,15 @@ def stripe_gateway_from_settings() -> StripeGateway:
 
 
 def bound_library_calls() -> None:
-    """Our time-outs for the library's module-level functions, which dj-stripe calls: not 80 s."""
+    """Set our time-outs for the library's module-level functions, which dj-stripe calls.
+
+    The library's own time-out is 80 s.
+    """
     if not isinstance(stripe.default_http_client, CurlClient):
         stripe.default_http_client = CurlClient(
             connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
             read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
         )
-
-
-def _raise_named(error: stripe.StripeError, *, intent_id: str | None) -> NoReturn:
-    """Stripe's failures by what they mean for money. The order of the cases matters."""
-    status = error.http_status or 0
-    headers = error.headers or {}
-    request_id = error.request_id
-    message = error.user_message or type(error).__name__
-    if isinstance(error, NotSent):
-        raise GatewayUnreachable(message) from error
-    if isinstance(error, stripe.APIConnectionError):
-        raise GatewayOutcomeUnknown(message) from error
-    body = error.json_body if isinstance(error.json_body, dict) else {}
-    detail: dict[str, Any] = body.get("error") or {}
-    shown = detail.get("payment_intent")
-    code = detail.get("code") or detail.get("type") or "invalid_request"
-    if isinstance(error, stripe.CardError):
-        raise PaymentDeclined(
-            message,
-            code=code,
-            decline_code=detail.get("decline_code"),
-            intent_id=shown["id"] if shown else intent_id,
-            request_id=request_id,
-        ) from error
-    if status in (409, 429) or code in ("lock_timeout", "rate_limit"):
-        raise GatewayBusy(
-            message, retry_after=_seconds(headers.get("retry-after")), request_id=request_id
-        ) from error
-    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
-        raise GatewayMisconfigured(message, request_id=request_id) from error
-    if 400 <= status < 500:
-        raise GatewayRefused(
-            message,
-            code=code,
-            intent_id=shown["id"] if shown else intent_id,
-            intent=_intent(shown) if shown else None,
-            request_id=request_id,
-        ) from error
-    # 5xx, and answers that are not Stripe's at all (a proxy's page): it may have executed.
-    raise GatewayOutcomeUnknown(
-        message,
-        replayed=headers.get("idempotent-replayed") == "true",
-        request_id=request_id,
-    ) from error
-
-
-def _intent(shown: Mapping[str, Any]) -> Intent:
-    metadata = shown["metadata"] or {}
-    failure = shown["last_payment_error"] or {}
-    return Intent(
-        id=shown["id"],
-        status=IntentStatus(shown["status"]),
-        amount=shown["amount"],
-        amount_capturable=shown["amount_capturable"],
-        amount_received=shown["amount_received"],
-        amount_refunded=_refunded(shown["latest_charge"]),
-        currency=shown["currency"].upper(),
-        payment_id=metadata.get("payment_id"),
-        order_id=metadata.get("order_id"),
-        shop=metadata.get("shop"),
-        next_action_url=_next_action_url(shown["next_action"]),
-        decline_code=failure.get("decline_code") or failure.get("code"),
-        message=failure.get("message"),
-        disputed=_disputed(shown["latest_charge"]),
-        created_at=datetime.fromtimestamp(shown["created"], UTC),
-    )
-
-
-def _refunded(charge: str | Mapping[str, Any] | None) -> int:
-    """What went back of captured money, without what was merely released (0 unexpanded)."""
-    if charge is None or isinstance(charge, str):
-        return 0
-    released: int = charge["amount"] - charge["amount_captured"]
-    refunded: int = charge["amount_refunded"] - released
-    return max(0, refunded)
-
-
-def _disputed(charge: str | Mapping[str, Any] | None) -> bool:
-    return isinstance(charge, Mapping) and bool(charge["disputed"])
-
-
-def _next_action_url(action: Mapping[str, Any] | None) -> str | None:
-    if action is None:
-        return None
-    if action["type"] == "redirect_to_url":
-        url: str = action["redirect_to_url"]["url"]
-        return url
-    return None
-
-
-def _refund(shown: Mapping[str, Any]) -> GatewayRefund:
-    return GatewayRefund(
-        id=shown["id"],
-        intent_id=shown["payment_intent"],
-        amount=shown["amount"],
-        status=shown["status"],
-        metadata=dict(shown["metadata"] or {}),
-    )
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return float(value) if value else None
-    except ValueError:
-        return None
 
 
 def _quoted(value: str) -> str:

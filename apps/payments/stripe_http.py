@@ -1,12 +1,13 @@
-"""How Stripe's library sends its requests here: by libcurl, one kept-alive connection a thread.
+"""The HTTP client of Stripe's library: libcurl, with one kept-alive connection for each thread.
 
-Every order passes twice. A call costs 0.35 ms of processor by libcurl, 0.65 by urllib3 and more
-by the requests Session that the library would build, most of it reading headers in Python; and
-while libcurl waits, the interpreter belongs to other threads.
+Every order makes two calls. A call costs 0.35 ms of processor time by libcurl, 0.65 by urllib3, and
+more by the requests Session that the library would build; most of that is reading headers in
+Python. While libcurl waits, other threads run.
 
-Nothing is ever sent a second time here. libcurl would do so by itself, on a new connection, when
-a kept one dies before its answer; a body that cannot be rewound, and a new connection for what
-has no body, keep it from that: a repetition is written down first, and is the caller's.
+No request is ever sent twice here: a repetition is the caller's, and is stored in a row first.
+libcurl by itself would repeat a request on a new connection when a kept one dies before the answer.
+Two things prevent it: a body that cannot be rewound, and a new connection for each request that has
+no body (but GET).
 """
 
 import os
@@ -21,7 +22,7 @@ import stripe
 
 
 class NotSent(stripe.APIConnectionError):
-    """Not a byte of the request left us, so nothing can have been executed."""
+    """Not a byte of the request was sent, so nothing can have been executed."""
 
 
 class CurlClient(stripe.HTTPClient):
@@ -44,7 +45,7 @@ class CurlClient(stripe.HTTPClient):
         *,
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
-        """Body, status and headers (their names in lower case) of the answer.
+        """The body, the status and the headers (names in lower case) of the response.
 
         Raises NotSent, or stripe.APIConnectionError when the request may have been executed.
         """
@@ -70,7 +71,7 @@ class CurlClient(stripe.HTTPClient):
         try:
             curl.perform()
         except pycurl.error as error:
-            what = f"{curl.errstr() or 'no words'} (curl {error.args[0]})"
+            what = f"{curl.errstr() or 'no message'} (curl {error.args[0]})"
             if curl.getinfo(pycurl.REQUEST_SIZE) == 0:
                 raise NotSent(  # type: ignore[no-untyped-call]
                     f"No connection: {what}"
@@ -81,11 +82,11 @@ class CurlClient(stripe.HTTPClient):
         finally:
             curl.unsetopt(pycurl.CUSTOMREQUEST)
         status: int = curl.getinfo(pycurl.RESPONSE_CODE)
-        # A proxy's page may be in any encoding; that must not hide its status.
+        # A proxy's page may have any encoding; a failure to decode it must not hide its status.
         return answer.getvalue().decode(errors="replace"), status, _headers(head)
 
     def close(self) -> None:
-        """Close this thread's connection; the others' go with their threads."""
+        """Close this thread's connection; those of other threads close when the threads end."""
         kept = getattr(self._own, "kept", None)
         if kept is not None:
             kept[1].close()
@@ -94,13 +95,13 @@ class CurlClient(stripe.HTTPClient):
     def _curl(self) -> pycurl.Curl:
         kept: tuple[int, pycurl.Curl] | None = getattr(self._own, "kept", None)
         if kept is None or kept[0] != os.getpid():
-            # A forked child must not speak on its parent's connection.
+            # A forked child must not use its parent's connection.
             kept = self._own.kept = (os.getpid(), self._new())
         return kept[1]
 
     def _new(self) -> pycurl.Curl:
         curl = pycurl.Curl()
-        curl.setopt(pycurl.NOSIGNAL, 1)  # its time-outs by SIGALRM are not for threads
+        curl.setopt(pycurl.NOSIGNAL, 1)  # its time-outs by SIGALRM do not work in threads
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, self._connect_ms)
         curl.setopt(pycurl.TIMEOUT_MS, self._all_ms)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)

@@ -1,5 +1,5 @@
-"""Bells of the payments: webhooks to apply, events to mirror, refunds to send, a gateway
-that is back, and two sets of books to compare."""
+"""Celery tasks of the payments: apply webhooks, mirror events, send refunds, tell that the gateway
+answers again, compare the gateway's books with ours."""
 
 import logging
 import time
@@ -7,18 +7,18 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from apps.payments import inbox, mirror, refunds
+from apps.core import dispatch
+from apps.payments import inbox, mirror, refunds, webhook_log
 from apps.payments.gateway import GatewayTransient
 from apps.payments.models import Reconciliation
-from apps.payments.reconciler import runs
+from apps.payments.reconciler import schedule
 from apps.payments.signals import gateway_recovered
-from storefront import bells
 
 logger = logging.getLogger(__name__)
 
 ROUNDS_FOR = 10.0  # seconds
-# Mail and mirroring wait in the same queue. Everything may take its time: a part of it each minute,
-# so that comparing it takes a small share of the one process.
+# Mail and the mirror share the worker process with it. The comparison of everything does a part
+# each minute, so that it takes a small share of that process.
 COMPARE_FOR = {
     Reconciliation.Scope.OPEN: 8.0,
     Reconciliation.Scope.RECENT: 8.0,
@@ -34,40 +34,41 @@ def apply_webhooks() -> int:
     while count := inbox.apply_due():
         applied += count
         if time.monotonic() > ends:
-            bells.ring("payments.apply_webhooks")
+            dispatch.enqueue_on_commit("payments.apply_webhooks")
             break
     return applied
 
 
 @shared_task(name="payments.mirror_events")
 def mirror_events() -> int:
-    """Copy applied events into dj-stripe's tables."""
+    """Copy applied events into dj-stripe's tables, and keep its log of refused webhooks short."""
+    webhook_log.forget_old_refusals()
     return mirror.mirror_due(at_most=ROUNDS_FOR)
 
 
 @shared_task(name="payments.send_refunds")
 def send_refunds() -> int:
-    """Send refunds that are written down and not sent."""
+    """Send refunds that are recorded and not sent."""
     return refunds.send_due()
 
 
 @shared_task(name="payments.gateway_recovered")
 def tell_of_recovery() -> None:
-    """The circuit has closed: whoever waits for the gateway need not wait any longer."""
+    """The circuit breaker has closed: orders that wait for the gateway go on at once."""
     gateway_recovered.send(sender=None)
 
 
 @shared_task(name="payments.reconcile")
 def reconcile() -> None:
-    """Compare with the gateway for some seconds: what is open, the recent past, and once a day
-    everything. What is left over goes on where it stopped."""
+    """Compare with the gateway for some seconds each: what is open, the recent past, and once a day
+    everything. The next run goes on where this one stops."""
     for scope, seconds in COMPARE_FOR.items():
         try:
-            run = runs.run(scope, at_most=seconds, every=EVERY.get(scope))
-        except runs.Busy:
+            run = schedule.run(scope, at_most=seconds, every=EVERY.get(scope))
+        except schedule.Busy:
             return
         except GatewayTransient as trouble:
             logger.warning("not compared with the gateway: %s", trouble)
             return  # its row says so; in a minute once more
         if run.is_under_way and scope not in EVERY:
-            bells.ring("payments.reconcile")
+            dispatch.enqueue_on_commit("payments.reconcile")

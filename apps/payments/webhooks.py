@@ -1,8 +1,8 @@
-"""The door for the gateway's webhooks, at dj-stripe's address: verify, write down, say 200.
+"""Receives the gateway's webhooks at dj-stripe's address: verify, write into the inbox, 200.
 
-Nothing is applied here. An answer of 200 means that the event is on disk; whoever reads it later is
-found by a bell or by the sweeper. Unsigned, forged, stale or garbled requests get a 400 and leave
-nothing behind.
+Nothing is applied here. A 200 means that the event is on disk; a Celery task applies it, and the
+sweep finds it when that task is lost. Unsigned, forged, stale or garbled requests get a 400 and
+leave nothing but a row in the log of webhooks, within a cap (webhook_log.py).
 """
 
 import json
@@ -15,7 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from djstripe.models import WebhookEndpoint
 
-from apps.payments import inbox
+from apps.core.client_addresses import client_address
+from apps.payments import inbox, webhook_log
 from apps.payments.signature import BadSignature, verify
 
 logger = logging.getLogger(__name__)
@@ -35,27 +36,35 @@ def receive_webhook(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if len(length) > 9 or int(length) > MOST_BYTES:
         return HttpResponse(status=413)
     header = request.headers.get("Stripe-Signature")
+    body = request.body
     if not header:
+        webhook_log.record_refused(request.META, to=uuid, body=body, why="unsigned")
         return HttpResponseBadRequest("unsigned")
+    sender = webhook_log.known_ip(client_address(request.META))
     try:
-        keep(uuid, body=request.body, signature=header)
+        keep(uuid, body=body, signature=header, remote_ip=sender)
     except NoSuchEndpoint:
         return HttpResponseNotFound("no such endpoint")
-    except NotAnEvent:
+    except NotAnEvent as refused:
+        webhook_log.record_refused(request.META, to=uuid, body=body, why=str(refused))
         return HttpResponseBadRequest("not a signed event")
     return HttpResponse(status=200)
 
 
 class NoSuchEndpoint(Exception):
-    """Nobody is told about anything at this address."""
+    """No webhook endpoint has this UUID."""
 
 
 class NotAnEvent(Exception):
-    """Forged, stale or garbled; nothing of it was kept."""
+    """Forged, stale or garbled; the inbox has nothing of it. Its text says what was wrong."""
 
 
-def keep(uuid: UUID, *, body: bytes, signature: str) -> None:
-    """Verify a webhook and write it down. Raises NoSuchEndpoint, NotAnEvent."""
+def keep(uuid: UUID, *, body: bytes, signature: str, remote_ip: str | None = None) -> None:
+    """Verify a webhook and write it into the inbox. Raises NoSuchEndpoint, NotAnEvent.
+
+    `uuid` is that of the address, `signature` the Stripe-Signature header, `remote_ip` the sender's
+    address for the log.
+    """
     endpoint = _endpoint(uuid)
     if endpoint is None:
         raise NoSuchEndpoint
@@ -68,25 +77,25 @@ def keep(uuid: UUID, *, body: bytes, signature: str) -> None:
             raise ValueError("not an event")
     except (BadSignature, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("webhook refused: %s", type(error).__name__)
-        raise NotAnEvent from error
-    # Signed, but of the other mode: kept for a person, applied by nobody.
+        raise NotAnEvent(f"{type(error).__name__}: {error}") from error
+    # Signed, but of the other mode: stored for staff to see, never applied.
     other_mode = "" if event.get("livemode", False) == livemode else "event of the other mode"
     try:
-        inbox.store(event, body=body, quarantine=other_mode)
+        inbox.store(event, body=body, quarantine=other_mode, endpoint=uuid, remote_ip=remote_ip)
     except inbox.Garbled as error:
-        raise NotAnEvent from error
+        raise NotAnEvent("Garbled") from error
 
 
 def _endpoint(uuid: UUID) -> tuple[str, int, bool] | None:
-    """(secret, tolerance in seconds, live mode) of dj-stripe's row, remembered for a moment.
+    """(secret, tolerance in seconds, live mode) of dj-stripe's row, kept for REMEMBER_FOR.
 
-    Two webhooks an order ask for the same row; who exchanges a secret waits that moment.
+    Two webhooks an order need the same row. A changed secret counts after that time.
     """
     known = _remembered.get(uuid)
     if known is not None and time.monotonic() < known[0]:
         return known[1]
     found = _look_up(uuid)
-    if found is not None:  # whoever guesses addresses must not fill our memory
+    if found is not None:  # else a client that guesses addresses would fill the memory
         _remembered[uuid] = (time.monotonic() + REMEMBER_FOR, found)
     return found
 

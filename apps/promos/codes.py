@@ -1,12 +1,12 @@
-"""One spelling for a promo code, however a shopper types it.
+"""The normal form of a promo code, so that every way to type it finds the same promo.
 
 Case, spaces, hyphens, full-width forms, zero-width characters and the Greek and Cyrillic letters
-that look like Latin ones all lead to the same code: what looks the same on a poster is the same.
+that look like Latin ones make no difference: codes that look the same in print are the same code.
 """
 
 import unicodedata
 
-# Capitals of Greek and Cyrillic that cannot be told from Latin ones (Unicode TR39 confusables), and
+# Capitals of Greek and Cyrillic that look like Latin ones (Unicode TR39 confusables), and
 # the capital i of a Turkish keyboard.
 LOOK_ALIKES = str.maketrans(
     "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТУХİ",
@@ -15,6 +15,6 @@ LOOK_ALIKES = str.maketrans(
 
 
 def normalise(code: str) -> str:
-    """The comparable form of `code`; at most 60 characters, empty when nothing is left."""
+    """`code` in the form that is stored and compared: at most 60 characters, "" if none remain."""
     folded = unicodedata.normalize("NFKC", code).upper().translate(LOOK_ALIKES)
     return "".join(character for character in folded if character.isalnum())[:60]

@@ -1,8 +1,8 @@
-"""Why a promo gives nothing. `code` is the API's; the text is for people."""
+"""Why a promo gives no discount. `code` is for the API; `str()` is shown to shoppers."""
 
 
 class PromoError(Exception):
-    """A promo that cannot be used. `promo_code` is the code as the shopper typed or we show it."""
+    """A promo that cannot be used. `promo_code`: as typed by the shopper, or as stored."""
 
     code = "promo_invalid"
 
@@ -12,7 +12,7 @@ class PromoError(Exception):
 
 
 class PromoInvalid(PromoError):
-    """Unknown, switched off, or not started yet: told apart to nobody."""
+    """Unknown, switched off, or not started yet: one answer, so that nobody learns which."""
 
     code = "promo_invalid"
 
@@ -21,7 +21,7 @@ class PromoInvalid(PromoError):
 
 
 class PromoExpired(PromoError):
-    """Its window has closed."""
+    """`ends_at` has passed."""
 
     code = "promo_expired"
 
@@ -30,7 +30,7 @@ class PromoExpired(PromoError):
 
 
 class PromoExhausted(PromoError):
-    """The last use, in all or for this customer, is gone."""
+    """`used` has reached `total_limit`."""
 
     code = "promo_exhausted"
 
@@ -38,7 +38,16 @@ class PromoExhausted(PromoError):
         super().__init__(promo_code, f"{promo_code} has been used up.")
 
 
+class PromoUsed(PromoExhausted):
+    """This customer has reached the promo's `customer_limit`."""
+
+    code = "promo_used"
+
+    def __init__(self, promo_code: str) -> None:
+        PromoError.__init__(self, promo_code, f"You have used {promo_code} before.")
+
+
 class PromoNotApplicable(PromoError):
-    """Good code, wrong cart."""
+    """The code is valid, but not for this cart."""
 
     code = "promo_not_applicable"

@@ -1,4 +1,4 @@
-"""Promotions and who redeemed them. `used` counts live redemptions and never passes the limit."""
+"""Promos and their redemptions. `used` counts live redemptions and never exceeds `total_limit`."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -73,11 +73,21 @@ class Promo(models.Model):
 
 
 class Redemption(models.Model):
-    """One promo used by one order; `live` until the order is undone."""
+    """One promo used by one order; `live` until the order is cancelled.
+
+    It counts against `total_limit` from the start, and against `customer_limit` once the order is
+    paid: `use_number` then says which of the customer's uses it is, from 1.
+    """
 
     promo = models.ForeignKey(Promo, on_delete=models.PROTECT, related_name="redemptions")
     order_id = models.UUIDField()
-    customer_key = models.CharField(max_length=254, help_text="lower-case e-mail of the order")
+    customer_key = models.CharField(
+        max_length=254, help_text="mailbox of the order (customers/mailbox.py)"
+    )
+    user_id = models.BigIntegerField(null=True, blank=True, help_text="account of the order")
+    use_number = models.PositiveIntegerField(
+        null=True, blank=True, help_text="which of the customer's paid uses; empty until paid"
+    )
     discount_amount = models.BigIntegerField(default=0)
     live = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -87,10 +97,18 @@ class Redemption(models.Model):
             models.UniqueConstraint(
                 fields=["order_id", "promo"], name="one_redemption_per_order_and_promo"
             ),
+            # Of two orders of one customer that are paid at the same moment, one gets this use.
+            models.UniqueConstraint(
+                fields=["promo", "customer_key", "use_number"],
+                condition=Q(live=True),
+                name="one_redemption_per_use",
+            ),
         ]
         indexes = [
             models.Index(
-                fields=["promo", "customer_key"], condition=Q(live=True), name="redemption_live"
+                fields=["promo", "user_id"],
+                condition=Q(live=True, user_id__isnull=False),
+                name="redemption_of_account",
             ),
         ]
 

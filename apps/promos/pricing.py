@@ -1,7 +1,7 @@
-"""What the promos of a cart take off, line by line. Reads promos; redeems nothing.
+"""The discount that the promos of a cart give, line by line. Reads promos; redeems nothing.
 
-Order of application: buy-X-get-Y, percentages, fixed amounts, free shipping; each on what the one
-before left. Every discount is shared out over the lines it applies to, to the cent.
+Order of application: buy-X-get-Y, percentages, fixed amounts, free shipping; each applies to what
+the ones before it left. A discount is divided over the lines it applies to, to the cent.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,8 @@ from decimal import Decimal
 from django.db.models import BooleanField, Case, Q, Value, When
 from django.db.models.functions import Now
 
+from apps.core import money
+from apps.promos import uses
 from apps.promos.codes import normalise
 from apps.promos.errors import (
     PromoError,
@@ -18,26 +20,27 @@ from apps.promos.errors import (
     PromoExpired,
     PromoInvalid,
     PromoNotApplicable,
+    PromoUsed,
 )
-from apps.promos.models import Promo, Redemption
-from storefront import money
+from apps.promos.models import Promo
 
 MOST_CODES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """What promos need to know of a line; amounts in minor units."""
+    """The part of a cart's line that promos look at; amounts in minor units."""
 
     product_id: int
     category_path: str
     quantity: int
     unit_amount: int
+    requires_shipping: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedPromo:
-    """A promo that counts for this cart, and what it takes off."""
+    """A promo that applies to this cart, and its discount in minor units."""
 
     promo_id: int
     code: str
@@ -46,7 +49,7 @@ class AppliedPromo:
 
 @dataclass(frozen=True, slots=True)
 class Discounts:
-    """`per_line` in the order of the lines; `refused` are the codes that give nothing, and why."""
+    """`per_line`: minor units, in the order of the lines. `refused`: codes that do not apply."""
 
     per_line: tuple[int, ...]
     free_shipping: bool
@@ -67,11 +70,15 @@ def discounts_for(
     codes: Iterable[str],
     *,
     customer_key: str | None = None,
+    user_id: int | None = None,
     promos: Mapping[str, Promo] | None = None,
+    live_uses: uses.LiveUses | None = None,
 ) -> Discounts:
-    """Apply `codes` to `lines`. `customer_key` (lower-case e-mail) checks a limit per customer.
+    """Apply `codes` to `lines`; at most `MOST_CODES` of them.
 
-    `promos` are those of a batch, from `load`.
+    `customer_key` (mailbox) and `user_id` are for limits per customer; without them these are not
+    checked. `promos` and `live_uses`: what `load` and `uses.live` returned for a whole batch; read
+    here when absent.
     """
     nothing = tuple(0 for _ in lines)
     typed = {normalise(code): code for code in codes}
@@ -80,19 +87,28 @@ def discounts_for(
     if promos is None:
         promos = load(typed.values())
     refused: list[PromoError] = []
-    usable: list[tuple[Promo, tuple[int, ...]]] = []
+    usable: list[_Usable] = []
     subtotal = sum(line.quantity * line.unit_amount for line in lines)
     for normal, code in list(typed.items())[:MOST_CODES]:
         try:
             promo = promos.get(normal)
             if promo is None or not promo.active:
                 raise PromoInvalid(code)
-            _check_usable(promo, subtotal, customer_key)
-            usable.append((promo, _lines_in_scope(promo, lines)))
-            _check_stacking([promo for promo, _ in usable])
+            _check_usable(promo, subtotal, customer_key, user_id, live_uses)
+            scope = _lines_in_scope(promo, lines)
+            _check_stacking([*(other for other, _ in usable), promo])
+            usable.append((promo, scope))
         except PromoError as error:
             refused.append(error)
-            usable = [entry for entry in usable if entry[0].normal_code != normal]
+    return _apply(usable, lines, refused)
+
+
+_Usable = tuple[Promo, tuple[int, ...]]  # a promo, and the indexes of the lines it applies to
+
+
+def _apply(
+    usable: list[_Usable], lines: Sequence[PricedLine], refused: list[PromoError]
+) -> Discounts:
     usable.sort(key=lambda entry: (ORDER[Promo.Kind(entry[0].kind)], entry[0].pk))
     left = [line.quantity * line.unit_amount for line in lines]
     applied = []
@@ -109,21 +125,21 @@ def discounts_for(
 
 
 def load(codes: Iterable[str]) -> dict[str, Promo]:
-    """The promos behind `codes`, by normal code, with what `discounts_for` looks at."""
+    """The promos behind `codes`, by normal code, with the attributes that `discounts_for` reads."""
     wanted = {normalise(code) for code in codes} - {""}
     if not wanted:
         return {}
-    # The database's clock decides the window.
+    # The database's clock decides whether a promo has started or ended.
     found = (
         Promo.objects.filter(normal_code__in=wanted)
         .annotate(
-            started=_holds(Q(starts_at__isnull=True) | Q(starts_at__lte=Now())),
-            ended=_holds(Q(ends_at__lte=Now())),
+            started=_is_true(Q(starts_at__isnull=True) | Q(starts_at__lte=Now())),
+            ended=_is_true(Q(ends_at__lte=Now())),
         )
         .prefetch_related("products", "categories")
     )
     for promo in found:
-        # Once for a batch, not once for each of its checkouts.
+        # Computed once for a batch, not once for each of its checkouts.
         promo.scope = (  # type: ignore[attr-defined]
             frozenset(product.pk for product in promo.products.all()),
             tuple(category.path for category in promo.categories.all()),
@@ -131,23 +147,31 @@ def load(codes: Iterable[str]) -> dict[str, Promo]:
     return {promo.normal_code: promo for promo in found}
 
 
-def _holds(condition: Q) -> Case:
+def _is_true(condition: Q) -> Case:
     return Case(
         When(condition, then=Value(True)), default=Value(False), output_field=BooleanField()
     )
 
 
-def _check_usable(promo: Promo, subtotal: int, customer_key: str | None) -> None:
+def _check_usable(
+    promo: Promo,
+    subtotal: int,
+    customer_key: str | None,
+    user_id: int | None,
+    live_uses: uses.LiveUses | None,
+) -> None:
     if not promo.started:  # type: ignore[attr-defined]
         raise PromoInvalid(promo.code)
     if promo.ended:  # type: ignore[attr-defined]
         raise PromoExpired(promo.code)
     if promo.total_limit is not None and promo.used >= promo.total_limit:
         raise PromoExhausted(promo.code)
-    if promo.customer_limit is not None and customer_key:
-        mine = Redemption.objects.filter(promo=promo, customer_key=customer_key, live=True)
-        if mine.count() >= promo.customer_limit:
-            raise PromoExhausted(promo.code)
+    if promo.customer_limit is not None and (customer_key or user_id is not None):
+        own = uses.of_customer(
+            promo.pk, customer_key=customer_key, user_id=user_id, known=live_uses
+        )
+        if own >= promo.customer_limit:
+            raise PromoUsed(promo.code)
     if subtotal < promo.min_subtotal_amount:
         least = money.for_people(promo.min_subtotal_amount, promo.currency)
         raise PromoNotApplicable(promo.code, f"{promo.code} needs a subtotal of {least} or more.")
@@ -171,8 +195,13 @@ def _lines_in_scope(promo: Promo, lines: Sequence[PricedLine]) -> tuple[int, ...
         )
         if not scope:
             raise PromoNotApplicable(promo.code, f"Nothing in this cart goes with {promo.code}.")
+    shipped = any(line.requires_shipping for line in lines)
+    if promo.kind == Promo.Kind.FREE_SHIPPING and lines and not shipped:
+        raise PromoNotApplicable(
+            promo.code, f"{promo.code} pays for delivery, and nothing here is delivered."
+        )
     if promo.kind == Promo.Kind.BUY_X_GET_Y:
-        # Counted as applied without a free unit, it would use up a code for nothing.
+        # If it were applied without a free unit, a use would be spent for nothing.
         units = sum(lines[place].quantity for place in scope)
         if units <= promo.buy_quantity:
             raise PromoNotApplicable(
@@ -185,7 +214,7 @@ def _lines_in_scope(promo: Promo, lines: Sequence[PricedLine]) -> tuple[int, ...
 def _take_off(
     promo: Promo, scope: tuple[int, ...], lines: Sequence[PricedLine], left: list[int]
 ) -> list[int]:
-    """Minor units to take off each line of `scope`."""
+    """The discount on each line of `scope`, in minor units."""
     rest = [left[place] for place in scope]
     match promo.kind:
         case Promo.Kind.PERCENTAGE:
@@ -202,7 +231,10 @@ def _take_off(
 def _cheapest_free(
     promo: Promo, scope: tuple[int, ...], lines: Sequence[PricedLine], rest: list[int]
 ) -> list[int]:
-    """In every full group of buy + get units, the cheapest `get` units of the cart are free."""
+    """In every full group of buy + get units, the cheapest `get` units of the cart are free.
+
+    An incomplete group gives the units beyond `buy`.
+    """
     units = sum(lines[place].quantity for place in scope)
     group = promo.buy_quantity + promo.get_quantity
     free = units // group * promo.get_quantity + max(units % group - promo.buy_quantity, 0)

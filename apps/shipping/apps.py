@@ -11,7 +11,7 @@ class ShippingConfig(AppConfig):
         from apps.shipping import rates
         from apps.shipping.models import Method, Rate, Zone
 
-        # What an editor changed here holds here at once, in other processes within seconds.
+        # A change in the admin applies in this process at once, in others when their cache expires.
         for model in (Zone, Method, Rate):
             uid = f"shipping.{model.__name__}"
             post_save.connect(rates.forget, sender=model, dispatch_uid=f"{uid}.saved")

@@ -1,10 +1,10 @@
-"""What can go wrong with shipping, by name. `code` is what the API says; `str()` is for people."""
+"""What can go wrong with shipping. `code` is for the API; `str()` is shown to people."""
 
 from uuid import UUID
 
 
 class NotShippable(Exception):
-    """No rate of this method reaches the destination with this weight and value."""
+    """No rate of this method fits the destination, weight and value."""
 
     code = "not_shippable"
 
@@ -25,7 +25,7 @@ class ShipmentNotFound(Exception):
 
 
 class WrongShipmentState(Exception):
-    """The parcel is not where this move starts, and has not made it already."""
+    """The parcel is in another state than this transition starts from or leads to."""
 
     code = "wrong_shipment_state"
 

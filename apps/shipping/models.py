@@ -1,4 +1,4 @@
-"""Where the shop ships to, by which method, for how much; and the parcels themselves."""
+"""Shipping zones, methods and rates; and parcels."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -17,7 +17,7 @@ class Zone(models.Model):
 
 
 class Method(models.Model):
-    """A way to ship, as the shopper chooses it."""
+    """A shipping method, as the shopper chooses it."""
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
@@ -73,7 +73,7 @@ class Rate(models.Model):
 
 
 class Shipment(models.Model):
-    """One parcel per order."""
+    """The parcel of one order. Its transitions are in parcels.py."""
 
     class State(models.TextChoices):
         LABELLED = "labelled"

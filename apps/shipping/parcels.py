@@ -1,14 +1,15 @@
-"""One parcel per order, and where it is.
+"""Parcels: one per order, and its state.
 
     LABELLED → HANDED_OVER → DELIVERED
     LABELLED → CANCELLED
 
-A parcel only moves along these arrows, each by one conditional UPDATE, and every verb here may be
-called again: it then answers with what is, and changes nothing. A cancelled parcel stays cancelled;
-a label asked for after that answers with the cancelled one, for the caller to look at `state`.
+There are no other transitions. Each is one conditional UPDATE, and every function here may be
+called again: it then returns the present state and changes nothing. A cancelled parcel stays
+cancelled; `create_labels` then returns the cancelled one, and the caller checks `state`.
 
-`create_labels` writes in the caller's transaction. Call it in the one that also proves that the
-step is still yours: a worker that lost its lease must not label what another has just undone.
+`create_labels` writes in the caller's transaction. Call it in the one that also checks that the
+caller still has the lease of the step: a worker that has lost it must not label a parcel that
+another worker has just cancelled.
 """
 
 from collections import defaultdict
@@ -20,14 +21,16 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from apps.core import sql
 from apps.shipping import carriers, rates
 from apps.shipping.errors import ShipmentNotFound, WrongShipmentState
 from apps.shipping.models import Shipment
-from storefront import prepared
 
-# An order whose method was deleted since is paid for all the same.
+# For orders whose method was deleted after they were placed: they are paid and must ship.
 _SERVICE_OF_A_DELETED_METHOD = rates.Service(carrier="local", min_days=2, max_days=5)
 
+# Order id, carrier, service, tracking number, estimated from and to.
+_Row = tuple[UUID, str, str, str, date, date]
 _INSERT = """
     INSERT INTO shipping_shipment
         (order_id, carrier, service, tracking_number, estimated_from, estimated_to, state)
@@ -39,7 +42,7 @@ _INSERT = """
 
 @dataclass(frozen=True, slots=True)
 class ParcelRequest:
-    """An order ready to leave: its id and number, the method paid for, where it goes."""
+    """An order to ship: the method that was paid for, and the address as an order keeps it."""
 
     order_id: UUID
     number: str
@@ -48,13 +51,26 @@ class ParcelRequest:
 
 
 def create_labels(requests: Sequence[ParcelRequest]) -> dict[UUID, Shipment]:
-    """A labelled parcel for each order, whether made now or on an earlier try.
+    """The parcel of each order, created now or by an earlier call.
 
-    The first label of an order stands: its estimate does not move when the step is repeated days
-    later. Raises whatever the carrier raises; nothing is written then.
+    The first label of an order stays: its estimate does not change when the step is repeated days
+    later. Raises what the carrier raises; nothing is written then.
     """
     if not requests:
         return {}
+    today = _today()
+    rows = [
+        row
+        for code, of_carrier in _by_carrier(requests).items()
+        for row in _labelled(carriers.by_code(code), of_carrier, today)
+    ]
+    # Sorted, so that two workers with overlapping batches lock in one order and cannot deadlock.
+    rows.sort()
+    sql.run(_INSERT, [list(column) for column in zip(*rows, strict=True)])
+    return of_orders(row[0] for row in rows)
+
+
+def _by_carrier(requests: Sequence[ParcelRequest]) -> dict[str, list[carriers.LabelRequest]]:
     by_carrier: dict[str, list[carriers.LabelRequest]] = defaultdict(list)
     for request in requests:
         service = rates.service(request.method_code) or _SERVICE_OF_A_DELETED_METHOD
@@ -68,34 +84,29 @@ def create_labels(requests: Sequence[ParcelRequest]) -> dict[UUID, Shipment]:
                 address=request.address,
             )
         )
-    today = _today()
-    rows: list[tuple[UUID, str, str, str, date, date]] = []
-    for code, of_carrier in by_carrier.items():
-        carrier = carriers.by_code(code)
-        labels = carrier.labels(of_carrier, today=today)
-        for asked in of_carrier:
-            label = labels[asked.order_id]
-            rows.append(
-                (
-                    asked.order_id,
-                    carrier.code,
-                    asked.service,
-                    label.tracking_number,
-                    label.estimated_from,
-                    label.estimated_to,
-                )
-            )
-    # Ordered, so that two workers with overlapping batches wait for each other in one direction.
-    rows.sort()
-    prepared.run(_INSERT, [list(column) for column in zip(*rows, strict=True)])
-    return of_orders(row[0] for row in rows)
+    return by_carrier
+
+
+def _labelled(
+    carrier: carriers.Carrier, requests: Sequence[carriers.LabelRequest], today: date
+) -> list[_Row]:
+    """The rows of `_INSERT` for the parcels of one carrier."""
+    labels = carrier.labels(requests, today=today)
+    rows = []
+    for request in requests:
+        label = labels[request.order_id]
+        estimate = (label.estimated_from, label.estimated_to)
+        rows.append(
+            (request.order_id, carrier.code, request.service, label.tracking_number, *estimate)
+        )
+    return rows
 
 
 def cancel(order_ids: Iterable[UUID]) -> set[UUID]:
-    """Take back what has not left; answers the orders of which no parcel will leave.
+    """Cancel parcels that have not left. Returns the orders of which no parcel will leave.
 
-    That is: cancelled now, cancelled before, or never labelled. An order missing from the answer
-    has been handed over; only a return brings that one back.
+    These were cancelled now, cancelled before, or never labelled. An order that is missing from the
+    result was handed over; only a return brings its units back.
     """
     wanted = set(order_ids)
     # By order id, like create_labels: sorted locks, no deadlock between two batches.
@@ -115,14 +126,14 @@ def cancel(order_ids: Iterable[UUID]) -> set[UUID]:
             to_void[shipment.carrier].append(shipment.tracking_number)
         else:
             on_its_way.add(shipment.order_id)
-    # Also for those cancelled before: the earlier run may have died before it told the carrier.
+    # Also for those cancelled before: an earlier run may have died before it called the carrier.
     for code, tracking_numbers in to_void.items():
         carriers.by_code(code).void(tracking_numbers)
     return wanted - on_its_way
 
 
 def hand_over(order_id: UUID) -> Shipment:
-    """The carrier has taken the parcel. Raises `WrongShipmentState` when it was cancelled."""
+    """Record that the carrier has the parcel. Raises `WrongShipmentState` if it was cancelled."""
     Shipment.objects.filter(order_id=order_id, state=Shipment.State.LABELLED).update(
         state=Shipment.State.HANDED_OVER, handed_over_at=Now()
     )
@@ -130,7 +141,7 @@ def hand_over(order_id: UUID) -> Shipment:
 
 
 def deliver(order_id: UUID) -> Shipment:
-    """The parcel has arrived. Raises `WrongShipmentState` when it never left."""
+    """Record that the parcel has arrived. Raises `WrongShipmentState` if it was not handed over."""
     Shipment.objects.filter(order_id=order_id, state=Shipment.State.HANDED_OVER).update(
         state=Shipment.State.DELIVERED, delivered_at=Now()
     )
@@ -138,13 +149,13 @@ def deliver(order_id: UUID) -> Shipment:
 
 
 def of_orders(order_ids: Iterable[UUID]) -> dict[UUID, Shipment]:
-    """The parcels of these orders, those that have one."""
+    """The parcels of these orders by order id; orders without one are absent."""
     shipments = Shipment.objects.filter(order_id__in=set(order_ids))
     return {shipment.order_id: shipment for shipment in shipments}
 
 
 def _reached(order_id: UUID, *states: Shipment.State) -> Shipment:
-    """The order's parcel, if it is where the caller wanted it, or beyond."""
+    """The order's parcel, if it is in one of `states`."""
     shipment = Shipment.objects.filter(order_id=order_id).first()
     if shipment is None:
         raise ShipmentNotFound(order_id)
@@ -154,7 +165,7 @@ def _reached(order_id: UUID, *states: Shipment.State) -> Shipment:
 
 
 def _today() -> date:
-    """Today by the database's clock: a worker's may be wrong (UTC)."""
+    """Today in UTC, by the database's clock: a worker's may be wrong."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT (now() AT TIME ZONE 'UTC')::date")
         (today,) = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Tax rates in the back office: destinations by name, rates in per cent."""
+"""Tax rates in the back office."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from apps.backoffice.formatting import percent
+from apps.backoffice.read_only import MoneyIsRead
+from apps.core.money_forms import PercentField
 from apps.taxes.models import TaxRate
-from apps.taxes.regions import canonical
-from storefront.backoffice.looks import percent
-from storefront.backoffice.read_only import MoneyIsRead
-from storefront.money_forms import PercentField
+from apps.taxes.regions import DECIDES_TAX, canonical, known
 
 
 class TaxRateForm(forms.ModelForm):
@@ -36,8 +36,11 @@ class TaxRateForm(forms.ModelForm):
         if country and "region" not in self.errors:
             wanted = canonical(country, region)
             others = TaxRate.objects.filter(country=country).exclude(pk=self.instance.pk)
-            # "CA" and "California" are one place; the constraint on the text cannot know that.
-            if any(canonical(country, other.region) == wanted for other in others):
+            # "CA" and "California" are one place; the unique constraint compares only the text.
+            if region and country in DECIDES_TAX and known(country, region) is None:
+                # No address will ever have it: there only known regions are taken.
+                self.add_error("region", "There is no such state or province.")
+            elif any(canonical(country, other.region) == wanted for other in others):
                 self.add_error("region", "There is a rate for this place already.")
             elif region.strip() and not wanted:
                 self.add_error("region", "Write a name or a code.")
@@ -45,7 +48,7 @@ class TaxRateForm(forms.ModelForm):
 
 
 class CountryFilter(DropdownFilter):
-    """By country, those only that have a rate."""
+    """By country; only countries that have a rate."""
 
     title = "country"
     parameter_name = "country"
@@ -60,7 +63,7 @@ class CountryFilter(DropdownFilter):
 
 @admin.register(TaxRate)
 class TaxRateAdmin(MoneyIsRead, ModelAdmin):
-    """Prices are net; these are added at the quote, the most specific one."""
+    """Tax rates by country and region."""
 
     form = TaxRateForm
     list_display = ("place", "name", "rate", "taxes_shipping")

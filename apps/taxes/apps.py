@@ -11,6 +11,6 @@ class TaxesConfig(AppConfig):
         from apps.taxes import rates
         from apps.taxes.models import TaxRate
 
-        # What an editor changed here holds here at once, in other processes within seconds.
+        # A change in the admin applies in this process at once, in others when their cache expires.
         post_save.connect(rates.forget, sender=TaxRate, dispatch_uid="taxes.saved")
         post_delete.connect(rates.forget, sender=TaxRate, dispatch_uid="taxes.deleted")

@@ -1,22 +1,26 @@
-"""What tax an order owes: the rate of its destination, most specific first.
+"""The sales tax of an order: the most specific rate for its destination.
 
-Prices are net; the quote adds what `tax_for` answers. A destination without a rate is not taxed:
-the shop charges tax only where it is registered. The table is kept in memory for a few seconds,
-because every checkout asks.
+Prices are net; the quote adds what `tax_for` returns. A destination without a rate is not taxed:
+the shop charges tax only where it is registered. The table is cached in memory for a few seconds,
+because every checkout reads it.
+
+Tax is rounded once for the whole order, and then shared out, to the cent, over what it was computed
+on: every line keeps its own part, and so does shipping. What goes back later is made of these.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from apps.core.money import percent_of, share_out
+from apps.core.ttl_cache import TTLCache
 from apps.taxes.models import TaxRate
 from apps.taxes.regions import canonical
-from storefront.money import percent_of
-from storefront.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class RateView:
-    """`basis_points` are hundredths of a percent: 825 is 8.25 %."""
+    """A rate. `basis_points` are hundredths of a percent: 825 is 8.25 %."""
 
     name: str
     basis_points: int
@@ -24,7 +28,7 @@ class RateView:
 
 
 def rate_for(*, country: str, region: str = "") -> RateView | None:
-    """The region's rate, else its country's, else None."""
+    """The rate of the region, else of the country, else None."""
     rates = _rates.get()
     country = country.upper()
     if region:
@@ -34,17 +38,43 @@ def rate_for(*, country: str, region: str = "") -> RateView | None:
     return rates.get((country, ""))
 
 
-def tax_for(*, country: str, region: str, taxable_amount: int, shipping_amount: int) -> int:
-    """Tax in minor units, rounded half up once for the whole order.
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """The tax of an order in minor units: `total` is the sum of `per_line` and `shipping`."""
 
-    `taxable_amount` is what taxable lines cost after discounts. Shipping is taxed only where the
-    rate says so.
+    total: int
+    per_line: tuple[int, ...]
+    shipping: int
+
+
+def tax_for(
+    *, country: str, region: str, taxable_amounts: Sequence[int], shipping_amount: int
+) -> Tax:
+    """Tax, rounded half up once for the whole order, and each line's part of it.
+
+    `taxable_amounts`: of each line what is taxable of it after discounts, in minor units; 0 for a
+    line that is not taxed. Shipping is taxed only where the rate's `taxes_shipping` is set.
     """
     rate = rate_for(country=country, region=region)
     if rate is None:
-        return 0
-    base = taxable_amount + (shipping_amount if rate.taxes_shipping else 0)
-    return percent_of(base, rate.basis_points)
+        return untaxed(len(taxable_amounts))
+    return tax_at(rate, taxable_amounts=taxable_amounts, shipping_amount=shipping_amount)
+
+
+def tax_at(rate: RateView, *, taxable_amounts: Sequence[int], shipping_amount: int) -> Tax:
+    """The tax at this rate; amounts as in `tax_for`."""
+    shipping_base = shipping_amount if rate.taxes_shipping else 0
+    total = percent_of(sum(taxable_amounts) + shipping_base, rate.basis_points)
+    if total == 0:
+        return untaxed(len(taxable_amounts))
+    # What was not taxed has the weight 0 and gets no cent, also none that is left over.
+    *per_line, shipping = share_out(total, [*taxable_amounts, shipping_base])
+    return Tax(total, tuple(per_line), shipping)
+
+
+def untaxed(lines: int) -> Tax:
+    """No tax on an order of so many lines."""
+    return Tax(0, (0,) * lines, 0)
 
 
 def _load() -> dict[tuple[str, str], RateView]:
@@ -56,5 +86,5 @@ def _load() -> dict[tuple[str, str], RateView]:
     return table
 
 
-_rates = Snapshot(_load, max_age=timedelta(seconds=5))
+_rates = TTLCache(_load, max_age=timedelta(seconds=5))
 forget = _rates.forget

@@ -1,4 +1,4 @@
-// Keeps price, availability and picture in step with the chosen options.
+// Shows price, availability and picture of the chosen options.
 
 const data = document.getElementById("variants");
 const form = document.querySelector("[data-buy]");
@@ -70,7 +70,7 @@ if (data && form) {
         const other = find(values.map((value, at) => (at === place ? input.value : value)));
         input.closest(".chip").classList.toggle("gone", !other || other.available < 1);
         const note = input.closest(".chip").querySelector("[data-note]");
-        if (note) note.textContent = other ? other.note : "not made";
+        note.textContent = other ? other.note : "not made";
       }
     });
     if (!variant) {

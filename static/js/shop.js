@@ -1,19 +1,22 @@
-// Small comforts for every page. Nothing here is needed to buy.
+// Small conveniences on every page. Buying works without this script.
+
+import { localise } from "./times.js";
 
 const root = document.documentElement;
 root.classList.add("script");
+localise(document);
 
-// An error came back: start reading there.
+// The form came back with an error: move the focus there.
 const first =
   document.querySelector("[data-focus]") || document.querySelector("main [aria-invalid=true]");
 if (first) first.focus({ preventScroll: false });
 
-// A select or quantity that sends its form when it changes.
+// A select that sends its form when it changes; quantities in the cart are sent by cart.js.
 for (const form of document.querySelectorAll("form[data-autosubmit]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
 
-// The filters stand open where there is room for them.
+// Open the filters where the window is wide enough.
 const facets = document.querySelector("[data-facets]");
 if (facets) {
   const wide = matchMedia("(min-width: 64rem)");
@@ -24,11 +27,12 @@ if (facets) {
   follow();
 }
 
-// One press is one request; the server does not depend on it.
+// Disable the button after a submission, against double clicks; the server does not rely on it.
 for (const form of document.querySelectorAll("form[method=post]")) {
-  form.addEventListener("submit", () => {
-    const button = form.querySelector("button[type=submit]:not([name])");
-    if (button) setTimeout(() => (button.disabled = true));
+  form.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    const buttons = form.querySelectorAll("button[type=submit]:not([name])");
+    setTimeout(() => buttons.forEach((button) => (button.disabled = true)));
   });
 }
 addEventListener("pageshow", () => {
@@ -37,5 +41,5 @@ addEventListener("pageshow", () => {
   }
 });
 
-const current = document.querySelector(".shelves [aria-current]");
+const current = document.querySelector(".categories [aria-current]");
 if (current) current.scrollIntoView({ block: "nearest", inline: "center" });

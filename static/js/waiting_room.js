@@ -1,11 +1,11 @@
-// Waiting for a flash sale: looks at one's place now and then, and goes on when it is one's turn.
-// Looking is also how the shop knows that somebody is still here.
+// Waiting for a flash sale: polls the visitor's position and goes on when they are admitted.
+// The polls also show the shop that the visitor is still waiting.
 
 const room = document.querySelector("[data-waiting-room]");
-const PATIENCE = 15_000; // ms, the longest wait between two looks: longer ones would cost the place
+const LONGEST_WAIT = 15_000; // ms between two polls: after a longer one the ticket expires
 let again = Number(room.dataset.again) * 1000;
 
-async function look() {
+async function poll() {
   try {
     const answer = await fetch(room.dataset.look, { headers: { Accept: "application/json" } });
     if (answer.status === 404) {
@@ -23,9 +23,9 @@ async function look() {
     say("Last looked a moment ago.");
   } catch {
     say("We cannot reach the shop at the moment. Your place is kept; trying again.");
-    again = Math.min(again * 1.5, PATIENCE);
+    again = Math.min(again * 1.5, LONGEST_WAIT);
   }
-  setTimeout(look, again);
+  setTimeout(poll, again);
 }
 
 function show(place) {
@@ -40,4 +40,4 @@ function say(words) {
   room.querySelector("[data-said]").textContent = words;
 }
 
-setTimeout(look, again);
+setTimeout(poll, again);

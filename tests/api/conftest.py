@@ -1,4 +1,4 @@
-"""A client that speaks as an app does: JSON bodies, tokens in headers, problem documents back."""
+"""A client of the API as an app is one: JSON bodies, tokens in headers, problem documents."""
 
 import json
 import uuid
@@ -6,29 +6,30 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 from django.http import HttpResponse
 from django.test import Client
 
+from apps.api.auth import tokens_for
 from apps.catalog.models import Variant
 from apps.customers.models import User
-from apps.orders import intake
+from apps.inventory.models import StockItem
+from apps.orders.intake import queue
 from apps.shipping import rates as shipping_rates
 from apps.taxes import rates as tax_rates
-from tests.factories import ADDRESS, a_mug, make_alice, ship_everywhere
+from tests.factories import ADDRESS, a_mug, ship_everywhere
 
 V1 = "/api/v1"
 
 
 class Api:
-    """The API as one client sees it. `token` is a JWT; `guest_*` are a guest's rights."""
+    """One client of the API; `headers` are sent with each request (tokens of a guest, a JWT)."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         self._client = Client(REMOTE_ADDR=address, raise_request_exception=False)
         self.headers: dict[str, str] = {}
 
     def as_user(self, user: User) -> "Api":
-        from apps.api.auth import tokens_for
-
         self.headers["Authorization"] = f"Bearer {tokens_for(user)['access']}"
         return self
 
@@ -66,11 +67,9 @@ class Api:
         return made.json()
 
     def _write(self, method: str, path: str, body: Any, headers: dict[str, str]) -> HttpResponse:
-        if body is None:
-            return self._send(method, path, headers)
-        return self._send(
-            method, path, headers, data=json.dumps(body), content_type="application/json"
-        )
+        # Without a body Django's client would send an empty form.
+        data = b"" if body is None else json.dumps(body)
+        return self._send(method, path, headers, data=data, content_type="application/json")
 
     def _send(self, method: str, path: str, headers: dict[str, str], **more: Any) -> HttpResponse:
         address = path if path.startswith(("/api", "http")) else V1 + path
@@ -86,27 +85,29 @@ def api() -> Api:
 
 @pytest.fixture
 def other() -> Api:
-    """Somebody else, at another address."""
+    """Another client, at another address."""
     return Api("198.51.100.7")
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return make_alice()
 
 
 @pytest.fixture(autouse=True)
 def fresh_tables() -> None:
-    """Rates are remembered for seconds, tests are shorter."""
+    """Rates are cached for seconds, longer than a test takes."""
     shipping_rates.forget()
     tax_rates.forget()
+
+
+@pytest.fixture
+def carts_redis(settings, redis_of_tests: None) -> Iterator[redis.Redis]:
+    """The Redis that keeps guests' carts."""
+    with redis.Redis.from_url(settings.CARTS_REDIS_URL, decode_responses=True) as client:
+        yield client
 
 
 @pytest.fixture
 def intake_drained() -> Iterator[None]:
     """The committing thread ends with the test, before its tables are emptied."""
     yield
-    intake.drain()
+    queue.drain()
 
 
 @pytest.fixture
@@ -136,6 +137,11 @@ def buy(mug: Variant) -> Callable[..., dict[str, Any]]:
         return {name: value for name, value in whole.items() if value is not ...}
 
     return body
+
+
+def held(variant: Variant) -> int:
+    """How many units open orders hold."""
+    return StockItem.objects.get(variant=variant).reserved
 
 
 def problem(response: HttpResponse, status: int, code: str) -> dict[str, Any]:

@@ -222,8 +222,8 @@ def test_put_needs_the_whole_address(mine, alice):
 
 
 def test_anothers_address_is_not_found(mine):
-    hers = AddressFactory(user=make_bob())
-    path = f"/me/addresses/{hers.pk}/"
+    of_bob = AddressFactory(user=make_bob())
+    path = f"/me/addresses/{of_bob.pk}/"
 
     for answer in (
         mine.get(path),
@@ -232,7 +232,7 @@ def test_anothers_address_is_not_found(mine):
         mine.delete(path),
     ):
         problem(answer, 404, "not_found")
-    assert Address.objects.get(pk=hers.pk).city == "Portland"
+    assert Address.objects.get(pk=of_bob.pk).city == "Portland"
 
 
 @pytest.mark.parametrize("address_id", ["0", "x", "-1", "9" * 30, "1.5"])

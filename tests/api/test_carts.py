@@ -6,7 +6,6 @@ import pytest
 import redis
 from django.utils import timezone
 
-from apps.cart import guests
 from tests.api.conftest import Api, problem
 from tests.factories import (
     PromoFactory,
@@ -292,19 +291,25 @@ def test_id_that_is_no_uuid_is_not_found(api, cart_id):
     assert api.get(f"/carts/{cart_id}/")["Content-Type"] == "application/problem+json"
 
 
-def test_ordered_cart_cannot_be_changed(alice, mug):
+def test_ordered_cart_is_not_changed_but_the_next_one(alice, mug):
     api = Api().as_user(alice)
     cart = api.new_cart()["id"]
     alice.carts.update(open=False)
 
-    problem(api.put(f"/carts/{cart}/lines/{mug.sku}/", {"quantity": 1}), 409, "cart_closed")
+    following = api.put(f"/carts/{cart}/lines/{mug.sku}/", {"quantity": 1}).json()
+
+    assert following["id"] == api.new_cart()["id"] != cart
+    assert [line["quantity"] for line in following["lines"]] == [1]
+    seen = api.get(f"/carts/{cart}/").json()
+    assert (seen["lines"], seen["next_cart"]) == ([], following["id"])
+    assert "next_cart" not in api.get(f"/carts/{following['id']}/").json()
 
 
 def test_carts_without_redis_are_a_503(api, monkeypatch):
     def away():
         raise redis.ConnectionError("away")
 
-    monkeypatch.setattr(guests, "_client", away)
+    monkeypatch.setattr("apps.cart.guests.connection.client", away)
     answer = api.post("/carts/")
 
     problem(answer, 503, "overloaded")

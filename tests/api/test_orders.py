@@ -1,12 +1,12 @@
-"""Orders over the API: for the owner, for whoever holds the token, for nobody else."""
+"""Orders over the API: for the owner and for a client with the token, for no one else."""
 
 import uuid
 
 import pytest
 
-from apps.orders import moves, tokens
+from apps.orders import tokens, transitions
 from apps.orders.models import Order
-from apps.orders.moves import Move
+from apps.orders.transitions import Transition
 from tests.api.conftest import Api, problem
 from tests.factories import (
     OrderEventFactory,
@@ -37,10 +37,10 @@ def guest(api, order):
 
 
 def move(order, to):
-    moves.make([Move(order.pk, to)])
+    transitions.make([Transition(order.pk, to)])
 
 
-def test_guest_sees_her_order(guest, order):
+def test_guest_sees_their_order(guest, order):
     document = guest.get(f"/orders/{order.pk}/").json()
 
     assert document["number"] == order.number
@@ -52,6 +52,10 @@ def test_guest_sees_her_order(guest, order):
             "quantity": 2,
             "unit_price": {"amount": "9.00", "currency": "USD"},
             "line_total": {"amount": "18.00", "currency": "USD"},
+            "discount": {"amount": "0.00", "currency": "USD"},
+            "tax": {"amount": "0.00", "currency": "USD"},
+            "slug": None,
+            "image": None,
         }
     ]
     assert document["shipment"] is None
@@ -63,7 +67,7 @@ def test_order_shows_its_parcel(guest, order):
     assert guest.get(f"/orders/{order.pk}/").json()["shipment"]["tracking_number"] == "KP1"
 
 
-def test_owner_sees_her_order_without_a_token(order, alice):
+def test_owner_sees_their_order_without_a_token(order, alice):
     Order.objects.update(user=alice)
 
     assert Api().as_user(alice).get(f"/orders/{order.pk}/").status_code == 200
@@ -91,7 +95,7 @@ def test_strangers_find_no_order(order, alice, other, rest):
     problem(other.post(f"/orders/{order.pk}/returns/", returned), 404, "not_found")
 
 
-def test_unknown_order_answers_as_somebody_elses(other):
+def test_unknown_order_answers_as_that_of_another_customer(other):
     nowhere = other.get(f"/orders/{uuid.uuid4()}/").json()
 
     assert nowhere["code"] == "not_found"
@@ -243,7 +247,7 @@ def test_delivered_goods_are_sent_back(guest, delivered):
     answer = send_back(guest, delivered)
 
     assert answer.status_code == 201, answer.content
-    assert answer.json()["lines"] == [{"sku": "MUG", "quantity": 1}]
+    assert answer.json()["lines"] == [{"sku": "MUG", "name": "Mug", "quantity": 1, "refund": None}]
     assert answer.json()["state"] == "requested"
     assert guest.get(f"/orders/{delivered.pk}/status/").json()["status"] == "RETURN_INITIATED"
 

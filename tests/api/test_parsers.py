@@ -5,8 +5,8 @@ import json
 import pytest
 
 from apps.api.parsers import BODY_MAX, read_object
-from storefront.card_data import is_card_number
-from storefront.problems import Problem
+from apps.core.card_data import is_card_number
+from apps.core.problems import Problem
 
 
 def refusal(body: bytes) -> tuple[int, str]:
@@ -106,6 +106,8 @@ def test_escaped_digits_hide_no_card():
         {"note": "1234567890123456"},  # no check digit
         {"note": "0000000000000000"},
         {"card": "pm_card_visa"},
+        {"ratio": 4.393340658571002e-207},
+        {"ratio": 5.699743695892026e16},
     ],
 )
 def test_what_only_looks_like_a_card_passes(fields):

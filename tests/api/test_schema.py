@@ -9,7 +9,8 @@ from django.core.management import call_command
 from django.urls import get_resolver
 from jsonschema import Draft4Validator
 
-from apps.api import bodies
+from apps.api.checkouts import read_checkout
+from apps.api.contract.address import POSTAL_ADDRESS
 from apps.api.urls import v1
 from apps.customers.addresses import FIELDS
 from apps.inventory.models import StockItem
@@ -68,13 +69,13 @@ def test_checkout_has_examples(schema):
 def test_examples_of_the_checkout_are_what_it_takes(schema):
     call = schema["paths"]["/api/v1/checkouts/"]["post"]
     for example in call["requestBody"]["content"]["application/json"]["examples"].values():
-        errors = []
-        bodies.CHECKOUT.read(example["value"], "", errors)
-        assert errors == []
+        read = read_checkout(example["value"])
+        assert read["email"] == "alice@example.com"
+        assert read["cart"] or read["lines"]
 
 
 def test_address_shape_has_the_fields_of_an_address():
-    assert tuple(bodies.PostalAddress().schema()["properties"]) == FIELDS
+    assert tuple(POSTAL_ADDRESS["properties"]) == FIELDS
 
 
 def test_docs_need_no_cdn(client, db):
@@ -195,7 +196,9 @@ def test_answers_are_what_the_schema_says(schema, shop, alice):
     witness(api.post("/auth/token/", new), "/auth/token/", "post")
     witness(api.post("/auth/token/", new | {"password": "x"}), "/auth/token/", "post")
     refresh = {"refresh": tokens["refresh"]}
-    witness(api.post("/auth/token/refresh/", refresh), "/auth/token/refresh/", "post")
+    refresh = witness(api.post("/auth/token/refresh/", refresh), "/auth/token/refresh/", "post")
+    revoked = {"refresh": refresh["refresh"]}
+    witness(api.post("/auth/token/revoke/", revoked), "/auth/token/revoke/", "post")
     witness(api.get("/me/"), "/me/")
     witness(api.patch("/me/", {"name": "Alice"}), "/me/", "patch")
     witness(Api().get("/me/"), "/me/")

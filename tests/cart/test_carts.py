@@ -1,4 +1,4 @@
-"""What holds for every cart, a guest's in Redis as a customer's in PostgreSQL."""
+"""Rules for every cart: guests' in Redis and customers' in PostgreSQL."""
 
 from uuid import uuid4
 
@@ -11,12 +11,14 @@ from apps.cart.carts import (
     CartView,
     InsufficientStock,
     InvalidQuantity,
+    QuantityLimited,
     TooManyLines,
     TooManyPromos,
     UnknownSku,
 )
 from apps.catalog.models import Product, Variant
 from tests.factories import a_kettle, a_mug, held_mug, make_alice, make_bob, sold_out_mug
+from tools import embedded
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +45,7 @@ def lines(cart):
 
 
 def as_kept(cart):
-    """The cart as it is found again, by whoever may."""
+    """The cart, read again by its owner or with its token."""
     from apps.customers.models import User
 
     user = User.objects.filter(pk=cart.owner_id).first()
@@ -55,7 +57,7 @@ def test_a_new_cart_is_empty(cart):
     assert as_kept(cart) == cart
 
 
-def test_lines_stand_in_the_order_of_adding(cart, mug, kettle):
+def test_lines_are_in_the_order_of_adding(cart, mug, kettle):
     cart = carts.add(cart, mug)
     cart = carts.add(cart, kettle, 2)
     cart = carts.add(cart, mug, 3)
@@ -72,12 +74,12 @@ def test_a_line_is_set_to_a_number_and_taken_out_by_zero(cart, mug, kettle):
     assert lines(carts.set_line(cart, mug, 7)) == [(mug, 7), (kettle, 1)]
     assert lines(carts.set_line(cart, mug, 0)) == [(kettle, 1)]
     assert lines(carts.set_line(cart, mug, 0)) == [(kettle, 1)]
-    # Put in again it comes last, like anything new.
+    # Added again it comes last, like a new line.
     assert lines(carts.set_line(cart, mug, 1)) == [(kettle, 1), (mug, 1)]
     assert lines(as_kept(cart)) == [(kettle, 1), (mug, 1)]
 
 
-def test_no_more_than_there_is(cart, mug):
+def test_more_than_is_for_sale_is_refused(cart, mug):
     assert lines(carts.set_line(cart, mug, 10)) == [(mug, 10)]
 
     with pytest.raises(InsufficientStock) as refused:
@@ -87,7 +89,7 @@ def test_no_more_than_there_is(cart, mug):
     assert lines(as_kept(cart)) == [(mug, 10)]
 
 
-def test_the_sum_is_what_must_be_there(cart, kettle):
+def test_the_sum_must_be_for_sale(cart, kettle):
     carts.add(cart, kettle, 2)
 
     with pytest.raises(InsufficientStock) as refused:
@@ -110,7 +112,7 @@ def test_what_is_sold_out_or_held_by_others_cannot_be_added(cart, make):
     assert lines(as_kept(cart)) == []
 
 
-def test_two_shoppers_may_both_wish_for_the_last_one(cart):
+def test_two_carts_may_both_contain_the_last_unit(cart):
     last = a_mug(stock=1).sku
     bobs = carts.of_user(make_bob())
 
@@ -122,7 +124,7 @@ def test_what_is_not_sold_cannot_be_added(cart):
     inactive = a_mug(active=False).sku
     hidden = a_mug(published=False).sku
 
-    for sku in (inactive, hidden, "NO-SUCH-SKU", "", "x" * 121, "A\x00B", "A\ud800"):
+    for sku in (inactive, hidden, "NO-SUCH-SKU", "", "x" * 256, "A\x00B", "A\ud800"):
         with pytest.raises(UnknownSku):
             carts.add(cart, sku)
         with pytest.raises(UnknownSku):
@@ -152,13 +154,13 @@ def test_a_quantity_is_a_whole_number_up_to_999(cart, mug, quantity):
     assert lines(as_kept(cart)) == []
 
 
-def test_nothing_cannot_be_added(cart, mug):
+def test_zero_units_cannot_be_added(cart, mug):
     with pytest.raises(InvalidQuantity):
         carts.add(cart, mug, 0)
 
 
 def test_the_sum_stays_below_a_thousand(cart):
-    nails = a_mug(stock=5_000).sku
+    nails = a_mug(stock=5_000, units_per_line=5_000).sku
     carts.set_line(cart, nails, 999)
 
     with pytest.raises(InvalidQuantity):
@@ -167,8 +169,25 @@ def test_the_sum_stays_below_a_thousand(cart):
     assert lines(as_kept(cart)) == [(nails, 999)]
 
 
-def test_a_cart_has_an_end(cart, mug, kettle, monkeypatch):
-    monkeypatch.setattr("apps.cart.guests.LINES_MAX", 2)
+def test_more_than_one_order_may_have_is_refused_with_the_number(cart):
+    nails = a_mug(stock=5_000, units_per_line=50).sku
+    carts.set_line(cart, nails, 50)
+
+    for too_much in (lambda: carts.set_line(cart, nails, 51), lambda: carts.add(cart, nails, 1)):
+        with pytest.raises(QuantityLimited) as refused:
+            too_much()
+        assert refused.value.allowed == 50
+
+    assert lines(as_kept(cart)) == [(nails, 50)]
+
+
+def test_more_than_is_for_sale_is_refused_by_stock_and_not_by_the_limit(cart):
+    with pytest.raises(InsufficientStock):
+        carts.set_line(cart, a_mug(stock=20, units_per_line=50).sku, 60)
+
+
+def test_a_cart_has_a_maximum_of_lines(cart, mug, kettle, monkeypatch):
+    monkeypatch.setattr("apps.cart.guests.store.LINES_MAX", 2)
     monkeypatch.setattr("apps.cart.customers.LINES_MAX", 2)
     carts.add(cart, mug)
     carts.add(cart, kettle)
@@ -177,7 +196,7 @@ def test_a_cart_has_an_end(cart, mug, kettle, monkeypatch):
         carts.add(cart, a_mug().sku)
 
     assert refused.value.maximum == 2
-    assert lines(carts.add(cart, mug)) == [(mug, 2), (kettle, 1)]  # what is there may grow
+    assert lines(carts.add(cart, mug)) == [(mug, 2), (kettle, 1)]  # existing lines may still grow
 
 
 def test_codes_are_kept_with_the_cart(cart, mug):
@@ -192,7 +211,7 @@ def test_codes_are_kept_with_the_cart(cart, mug):
 
 
 @pytest.mark.parametrize("codes", [[""], ["x" * 61], ["A\x00"], [str(n) for n in range(11)]])
-def test_what_is_no_code_is_not_kept(cart, codes):
+def test_what_cannot_be_a_code_is_refused(cart, codes):
     with pytest.raises(TooManyPromos):
         carts.set_promos(cart, codes)
 
@@ -218,9 +237,10 @@ def test_a_stranger_finds_no_cart(cart):
         carts.find(uuid4(), token=cart.token, user=bob)
 
 
-def test_a_cart_that_is_gone_is_not_made_by_changing_it(mug, redis_of_tests):
+def test_changing_a_deleted_cart_does_not_create_it(mug, redis_servers):
+    redis = redis_servers[embedded.REDIS_CARTS]
     guest, customers = carts.create_guest(), carts.of_user(make_alice())
-    redis_of_tests.flushall()
+    redis.flushall()
     make_gone(customers)
 
     for cart in (guest, customers):
@@ -232,7 +252,7 @@ def test_a_cart_that_is_gone_is_not_made_by_changing_it(mug, redis_of_tests):
             with pytest.raises(CartNotFound):
                 change(cart)
 
-    assert redis_of_tests.dbsize() == 0
+    assert redis.dbsize() == 0
 
 
 def make_gone(cart):
@@ -241,7 +261,7 @@ def make_gone(cart):
     Cart.objects.filter(pk=cart.id).delete()
 
 
-def test_a_token_does_not_end_in_a_log():
+def test_a_token_is_not_in_the_representation():
     cart = carts.create_guest()
 
     assert cart.token not in repr(cart)

@@ -1,18 +1,13 @@
-"""Customers' carts in PostgreSQL: one open, the ordered ones closed, lines back when asked for."""
+"""Customers' carts in PostgreSQL: one open, ordered ones closed, lines restored by `reopen`."""
 
 import pytest
 
 from apps.cart import carts
 from apps.cart.carts import CartClosed, CartNotFound
 from apps.cart.models import Cart
-from tests.factories import a_kettle, a_mug, make_alice, make_bob
+from tests.factories import a_kettle, a_mug, make_bob
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice():
-    return make_alice()
 
 
 @pytest.fixture
@@ -56,15 +51,14 @@ def test_an_ordered_cart_is_closed_and_the_next_one_is_new(alice, mug):
     following = carts.of_user(alice)
     assert following.id != ordered.id
     assert lines(following) == []
-    # It stays hers to look at.
+    # The customer can still read the closed one.
     assert carts.find(ordered.id, user=alice) == closed
     assert carts.close(ordered) == closed
     assert carts.of_user(alice) == following
 
 
 def test_an_ordered_cart_does_not_change_any_more(alice, mug):
-    cart = carts.add(carts.of_user(alice), mug)
-    carts.close(cart)
+    cart = carts.close(carts.add(carts.of_user(alice), mug))
 
     for change in (
         lambda: carts.add(cart, mug),
@@ -77,11 +71,10 @@ def test_an_ordered_cart_does_not_change_any_more(alice, mug):
     assert lines(carts.find(cart.id, user=alice)) == [(mug, 1)]
 
 
-def test_lines_come_back_when_the_order_was_cancelled(alice, mug, kettle):
+def test_lines_are_restored_when_the_order_was_cancelled(alice, mug, kettle):
     cart = carts.of_user(alice)
     carts.add(cart, mug, 2)
-    carts.set_promos(carts.add(cart, kettle, 1), ["WELCOME10"])
-    carts.close(cart)
+    carts.close(carts.set_promos(carts.add(cart, kettle, 1), ["WELCOME10"]))
     following = carts.of_user(alice)
     carts.add(following, mug, 5)
 
@@ -94,7 +87,7 @@ def test_lines_come_back_when_the_order_was_cancelled(alice, mug, kettle):
     assert not carts.find(cart.id, user=alice).open
 
 
-def test_lines_come_back_also_while_their_stock_is_still_held(alice, mug):
+def test_lines_are_restored_while_their_stock_is_still_held(alice, mug):
     from apps.inventory.models import StockItem
 
     cart = carts.add(carts.of_user(alice), mug, 2)
@@ -110,7 +103,7 @@ def test_an_open_cart_needs_no_reopening(alice, mug):
     assert carts.reopen(cart.id, user=alice) == cart
 
 
-def test_nobody_reopens_anothers_cart(alice, mug):
+def test_strangers_cannot_reopen_a_cart(alice, mug):
     cart = carts.add(carts.of_user(alice), mug)
     carts.close(cart)
 
@@ -120,20 +113,20 @@ def test_nobody_reopens_anothers_cart(alice, mug):
         carts.reopen(cart.id)
 
 
-def test_a_forged_view_moves_nobody_elses_cart(alice, mug):
+def test_a_forged_view_does_not_change_another_customers_cart(alice, mug):
     from dataclasses import replace
 
-    hers = carts.of_user(alice)
-    forged = replace(hers, owner_id=make_bob().pk)
+    cart = carts.of_user(alice)
+    forged = replace(cart, owner_id=make_bob().pk)
 
     with pytest.raises(CartNotFound):
         carts.add(forged, mug)
     carts.close(forged)
 
-    assert carts.of_user(alice) == hers
+    assert carts.of_user(alice) == cart
 
 
-def test_a_cart_says_when_it_was_touched(alice, mug):
+def test_a_change_updates_the_time_of_the_cart(alice, mug):
     cart = carts.of_user(alice)
     before = Cart.objects.get(pk=cart.id).updated_at
 

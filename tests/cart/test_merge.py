@@ -4,14 +4,9 @@ import pytest
 
 from apps.cart import carts, customers, guests
 from apps.cart.carts import CartNotFound, CartsUnavailable
-from tests.factories import a_kettle, a_mug, make_alice
+from tests.factories import a_kettle, a_mug
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice():
-    return make_alice()
 
 
 @pytest.fixture
@@ -49,14 +44,14 @@ def is_gone(guest):
 
 
 def test_the_larger_quantity_stays(alice, mug, kettle, tray):
-    hers = carts.of_user(alice)
-    carts.add(hers, mug, 2)
-    carts.add(hers, kettle, 3)
+    own = carts.of_user(alice)
+    carts.add(own, mug, 2)
+    carts.add(own, kettle, 3)
     guest = a_guest_with((kettle, 1), (mug, 5), (tray, 1))
 
     merged = carts.merge(guest, alice)
 
-    assert merged.id == hers.id
+    assert merged.id == own.id
     assert lines(merged) == [(mug, 5), (kettle, 3), (tray, 1)]
     assert carts.of_user(alice) == merged
     assert is_gone(guest)
@@ -70,14 +65,14 @@ def test_a_customer_without_a_cart_gets_the_guests_lines(alice, mug, kettle):
 
 
 def test_an_empty_guests_cart_changes_nothing(alice, mug):
-    hers = carts.add(carts.of_user(alice), mug, 2)
+    own = carts.add(carts.of_user(alice), mug, 2)
     guest = carts.create_guest()
 
-    assert carts.merge(guest, alice) == hers
+    assert carts.merge(guest, alice) == own
     assert is_gone(guest)
 
 
-def test_codes_are_put_together(alice):
+def test_codes_of_both_carts_are_kept(alice):
     carts.set_promos(carts.of_user(alice), ["WELCOME10", "MORNING"])
     guest = carts.set_promos(carts.create_guest(), ["MORNING", "FREESHIP"])
 
@@ -95,18 +90,18 @@ def test_merging_twice_is_merging_once(alice, mug, kettle):
 
 
 def test_adding_up_would_double_what_runs_twice(alice, mug):
-    """The control: the textbook merge adds, and a repeated login adds again."""
+    """The control: a merge that adds quantities adds them again at a repeated sign-in."""
     guest = a_guest_with((mug, 2))
-    hers = carts.of_user(alice)
+    own = carts.of_user(alice)
 
     for _ in range(2):
         for line in guest.lines:
-            hers = carts.add(hers, line.sku, line.quantity)
+            own = carts.add(own, line.sku, line.quantity)
 
-    assert lines(hers) == [(mug, 4)]
+    assert lines(own) == [(mug, 4)]
 
 
-def test_dying_before_the_guests_cart_is_dropped_doubles_nothing(alice, mug, monkeypatch):
+def test_crash_before_the_guests_cart_is_deleted_doubles_nothing(alice, mug, monkeypatch):
     class Killed(BaseException):
         pass
 
@@ -128,15 +123,15 @@ def test_dying_before_the_guests_cart_is_dropped_doubles_nothing(alice, mug, mon
 
 def test_a_line_added_in_another_tab_meanwhile_is_not_lost(alice, mug, kettle, monkeypatch):
     guest = a_guest_with((mug, 1))
-    bring = customers.bring
+    merge_into = customers.merge_into
 
     def add_in_another_tab(cart, source):
-        merged = bring(cart, source)
+        merged = merge_into(cart, source)
         monkeypatch.undo()
         carts.add(guest, kettle, 1)
         return merged
 
-    monkeypatch.setattr(customers, "bring", add_in_another_tab)
+    monkeypatch.setattr(customers, "merge_into", add_in_another_tab)
 
     merged = carts.merge(guest, alice)
 
@@ -144,7 +139,7 @@ def test_a_line_added_in_another_tab_meanwhile_is_not_lost(alice, mug, kettle, m
     assert is_gone(guest)
 
 
-def test_what_the_page_saw_long_ago_does_not_count(alice, mug, kettle):
+def test_an_outdated_view_of_the_cart_is_read_again(alice, mug, kettle):
     seen = a_guest_with((mug, 1))
     carts.add(seen, kettle, 1)
 
@@ -156,14 +151,14 @@ def test_a_cart_ordered_during_the_merge_leaves_the_lines_to_the_next(
 ):
     ordered = carts.add(carts.of_user(alice), mug, 1)
     guest = a_guest_with((kettle, 1))
-    bring = customers.bring
+    merge_into = customers.merge_into
 
     def order_in_another_tab(cart, source):
         monkeypatch.undo()
         carts.close(cart)
-        return bring(cart, source)
+        return merge_into(cart, source)
 
-    monkeypatch.setattr(customers, "bring", order_in_another_tab)
+    monkeypatch.setattr(customers, "merge_into", order_in_another_tab)
 
     merged = carts.merge(guest, alice)
 
@@ -188,7 +183,7 @@ def test_a_full_cart_loses_no_line_either(alice, mug, kettle, monkeypatch):
     assert lines(carts.merge(a_guest_with((kettle, 1)), alice)) == [(mug, 1), (kettle, 1)]
 
 
-def test_without_redis_the_login_may_go_on_and_merge_later(alice, mug, settings):
+def test_without_redis_the_merge_is_left_to_a_later_sign_in(alice, mug, settings):
     guest = a_guest_with((mug, 1))
     url, settings.CARTS_REDIS_URL = settings.CARTS_REDIS_URL, "redis://127.0.0.1:1/3"
     with pytest.raises(CartsUnavailable):
@@ -199,6 +194,6 @@ def test_without_redis_the_login_may_go_on_and_merge_later(alice, mug, settings)
 
 
 def test_a_customers_own_cart_is_not_merged_into_itself(alice, mug):
-    hers = carts.add(carts.of_user(alice), mug, 2)
+    own = carts.add(carts.of_user(alice), mug, 2)
 
-    assert carts.merge(hers, alice) == hers
+    assert carts.merge(own, alice) == own

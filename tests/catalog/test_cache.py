@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -9,7 +10,8 @@ import pytest
 import redis
 from django.db import connection, transaction
 
-from apps.catalog import browse, cache, services
+from apps.catalog import browse, cache, categories
+from apps.catalog.browse import details
 from apps.catalog.models import Category, Product, ProductImage, ProductOption, Variant
 from tests.factories import (
     CategoryFactory,
@@ -20,13 +22,13 @@ from tests.factories import (
     a_mug,
 )
 
-CROWD = 12
+REQUESTS = 12
 
 
 @pytest.fixture(autouse=True)
 def redis_is_trusted_again(monkeypatch):
-    monkeypatch.setattr(cache, "_away_until", 0.0)
-    monkeypatch.setattr(cache, "_lost_a_drop", False)
+    monkeypatch.setattr(cache, "_unavailable_until", 0.0)
+    monkeypatch.setattr(cache, "_drop_failed", False)
 
 
 @pytest.fixture
@@ -60,16 +62,16 @@ class SlowPage:
         return ["page", str(self.fills)]
 
 
-def crowd(page: SlowPage) -> list[list[str] | None]:
-    """CROWD shoppers ask for the same page at the same moment."""
-    together = threading.Barrier(CROWD)
+def many_requests(page: Callable[[], list[str]]) -> list[list[str] | None]:
+    """REQUESTS threads request the same page at the same moment."""
+    together = threading.Barrier(REQUESTS)
 
     def ask(_: int) -> list[str] | None:
         together.wait()
         return cache.remembered("test", "page", fill=page, decode=list)
 
-    with ThreadPoolExecutor(CROWD) as shoppers:
-        return list(shoppers.map(ask, range(CROWD)))
+    with ThreadPoolExecutor(REQUESTS) as shoppers:
+        return list(shoppers.map(ask, range(REQUESTS)))
 
 
 def age(kind: str, name: str, left: timedelta) -> None:
@@ -82,38 +84,52 @@ def age(kind: str, name: str, left: timedelta) -> None:
 
 
 @pytest.mark.race
-def test_without_the_lock_everybody_fills(monkeypatch):
-    """The control: this crowd is a stampede when nothing stops it."""
-    monkeypatch.setattr(cache, "_claim", lambda key, token: True)
+def test_without_the_lock_every_request_fills(monkeypatch):
+    """The control: without the lock each of these requests fills the cache."""
+    monkeypatch.setattr(cache, "_lock", lambda key, token: True)
+    all_at_once = threading.Barrier(REQUESTS, timeout=60)
     page = SlowPage()
 
-    crowd(page)
+    def fill() -> list[str]:
+        all_at_once.wait()  # breaks if one of them waits for another
+        return page()
 
-    assert page.fills == CROWD
+    many_requests(fill)
+
+    assert page.fills == REQUESTS
 
 
 @pytest.mark.race
 def test_one_of_a_crowd_fills_and_all_get_the_page():
     page = SlowPage()
 
-    pages = crowd(page)
+    pages = many_requests(page)
 
     assert page.fills == 1
-    assert pages == [["page", "1"]] * CROWD
+    assert pages == [["page", "1"]] * REQUESTS
 
 
 @pytest.mark.race
 def test_a_page_past_its_time_is_shown_once_more_while_one_refills_it():
-    page = SlowPage(0.3)
+    page, all_others_have_it = SlowPage(0), threading.Barrier(REQUESTS, timeout=60)
     cache.remembered("test", "page", fill=page, decode=list)
     age("test", "page", cache.STALE - timedelta(seconds=1))
 
-    begun = time.monotonic()
-    pages = crowd(page)
+    def refill() -> list[str]:
+        all_others_have_it.wait()  # broken, if one of them waited for the refill
+        return page()
+
+    def ask(_: int) -> list[str] | None:
+        shown = cache.remembered("test", "page", fill=refill, decode=list)
+        if shown == ["page", "1"]:
+            all_others_have_it.wait()
+        return shown
+
+    with ThreadPoolExecutor(REQUESTS) as shoppers:
+        pages = list(shoppers.map(ask, range(REQUESTS)))
 
     assert page.fills == 2
-    assert pages.count(["page", "1"]) == CROWD - 1  # without waiting for the refill
-    assert time.monotonic() - begun < 1
+    assert pages.count(["page", "1"]) == REQUESTS - 1
     assert cache.remembered("test", "page", fill=page, decode=list) == ["page", "2"]
 
 
@@ -121,14 +137,14 @@ def test_a_page_past_its_time_is_shown_once_more_while_one_refills_it():
 @pytest.mark.django_db(transaction=True)
 def test_a_crowd_before_a_product_page_asks_the_database_once(monkeypatch):
     a_mug(slug="mug")
-    real, reads = browse._read_detail, []
+    real, reads = details._read_detail, []
 
     def read(slug):
         reads.append(slug)
         time.sleep(0.1)
         return real(slug)
 
-    monkeypatch.setattr(browse, "_read_detail", read)
+    monkeypatch.setattr(details, "_read_detail", read)
 
     def ask(_):
         try:
@@ -136,8 +152,8 @@ def test_a_crowd_before_a_product_page_asks_the_database_once(monkeypatch):
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(CROWD) as shoppers:
-        pages = list(shoppers.map(ask, range(CROWD)))
+    with ThreadPoolExecutor(REQUESTS) as shoppers:
+        pages = list(shoppers.map(ask, range(REQUESTS)))
 
     assert reads == ["mug"]
     assert {page.slug for page in pages} == {"mug"}
@@ -155,7 +171,7 @@ def test_a_filler_that_fails_leaves_the_way_free():
 
 def test_a_filler_that_died_is_not_waited_for_longer_than_the_wait(monkeypatch):
     monkeypatch.setattr(cache, "WAIT", timedelta(milliseconds=100))
-    assert cache._claim(cache._Key("test", "page"), "of a process that was killed")
+    assert cache._lock(cache._Key("test", "page"), "of a process that was killed")
 
     begun = time.monotonic()
 
@@ -200,6 +216,10 @@ CHANGES = {
 }
 
 
+# A product without an active variant has no page.
+GONE = ("product away", "variant away")
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_drops_the_page(mug, commits, change):
     Product.objects.filter(slug="mug").update(name="Changed behind the signals' back")
@@ -211,15 +231,15 @@ def test_a_change_drops_the_page(mug, commits, change):
         CHANGES[change](mug)
 
     after = browse.product_detail("mug")
-    assert (after and after.name) == (None if change == "product away" else "Cup")
+    assert (after and after.name) == (None if change in GONE else "Cup")
 
 
-def test_a_moved_shelf_drops_the_pages(mug, commits):
+def test_a_moved_category_drops_the_pages(mug, commits):
     kitchen = CategoryFactory(name="Kitchen")
     assert [c.slug for c in browse.product_detail("mug").trail] == ["mugs"]
 
     with commits():
-        services.move_category(Category.objects.get(slug="mugs"), kitchen, position="first-child")
+        categories.move_category(Category.objects.get(slug="mugs"), kitchen, position="first-child")
 
     assert [c.slug for c in browse.product_detail("mug").trail] == ["kitchen", "mugs"]
     assert [node.slug for node in browse.category_tree()] == ["kitchen"]
@@ -282,7 +302,7 @@ def test_what_another_version_wrote_is_made_anew(mug, rubbish):
     assert browse.product_detail("mug").slug == "mug"
 
 
-# --- Redis away -----------------------------------------------------------------------------------
+# --- Without Redis --------------------------------------------------------------------------------
 
 
 class Frozen:
@@ -303,7 +323,7 @@ def test_with_redis_away_pages_come_from_the_database(mug, monkeypatch):
     pages = [browse.product_detail("mug") for _ in range(5)]
 
     assert {page.slug for page in pages} == {"mug"}
-    assert frozen.asked == 1  # one shopper's half second, not everybody's
+    assert frozen.asked == 1  # one request waits half a second, the others do not
 
 
 def test_a_change_commits_with_redis_away_and_shows_when_it_is_back(mug, commits, monkeypatch):
@@ -314,7 +334,7 @@ def test_a_change_commits_with_redis_away_and_shows_when_it_is_back(mug, commits
         mug.save()
 
     with monkeypatch.context() as freeze:  # the frozen moments are over
-        freeze.setattr(cache, "_away_until", 0.0)
+        freeze.setattr(cache, "_unavailable_until", 0.0)
         assert browse.product_detail("mug").name == "Cup"
 
 
@@ -381,7 +401,7 @@ def test_two_clerks_at_two_variants_leave_the_lower_price():
         assert Product.objects.get(pk=product.pk).price_amount == min(prices)
 
 
-def test_a_description_is_clean_whoever_saves_it(db):
+def test_a_description_is_clean_however_it_is_saved(db):
     product = ProductFactory(description="<b onclick=x>hi</b><script>x()</script>")
 
     assert Product.objects.get(pk=product.pk).description == "<b>hi</b>"

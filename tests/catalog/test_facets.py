@@ -1,4 +1,4 @@
-"""What a list could be narrowed by, counted once for a crowd."""
+"""What a list could be narrowed by, counted once for many requests."""
 
 import pytest
 
@@ -29,11 +29,11 @@ def test_facets_count_what_is_listed():
             CategoryFacet(slug="mugs", name="Mugs", depth=2, count=2),
         ),
     )
-    assert (everything.on_shelf("mugs"), everything.on_shelf("empty")) == (2, 0)
+    assert (everything.in_category("mugs"), everything.in_category("empty")) == (2, 0)
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "filters",
     [
         {},
         {"search": "mug"},
@@ -49,18 +49,18 @@ def test_facets_count_what_is_listed():
     ],
     ids=str,
 )
-def test_facets_are_those_of_the_list(wishes):
+def test_facets_are_those_of_the_list(filters):
     mugs = CategoryFactory(name="Mugs")
     a_mug(category=mugs, price=1800)
     sold_out_mug(category=mugs, price=2000)
     a_kettle(category=CategoryFactory(name="Kettles"), price=8900)
 
-    listed = list(browse.products(**wishes))
-    for counted in (facets(**wishes), facets(**wishes)):  # made, and remembered
+    listed = list(browse.products(**filters))
+    for counted in (facets(**filters), facets(**filters)):  # made, and remembered
         assert counted.total == len(listed)
         assert counted.min_price == min((p.price_amount for p in listed), default=None)
         assert counted.max_price == max((p.price_amount for p in listed), default=None)
-        assert counted.on_shelf("mugs") == len([p for p in listed if p.category == mugs])
+        assert counted.in_category("mugs") == len([p for p in listed if p.category == mugs])
 
 
 def test_a_crowd_counts_once(django_assert_num_queries):
@@ -73,13 +73,13 @@ def test_a_crowd_counts_once(django_assert_num_queries):
     assert facets(search="zeppelin").total == 0
 
 
-def test_a_shelf_that_is_renamed_is_counted_anew(django_capture_on_commit_callbacks):
-    shelf = CategoryFactory(name="Mugs")
-    a_mug(category=shelf)
+def test_a_renamed_category_is_counted_again(django_capture_on_commit_callbacks):
+    mugs = CategoryFactory(name="Mugs")
+    a_mug(category=mugs)
     assert [one.name for one in facets().categories] == ["Mugs"]
 
     with django_capture_on_commit_callbacks(execute=True):
-        shelf.name = "Cups"
-        shelf.save()
+        mugs.name = "Cups"
+        mugs.save()
 
     assert [one.name for one in facets().categories] == ["Cups"]

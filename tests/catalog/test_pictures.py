@@ -1,4 +1,4 @@
-"""Pictures from elsewhere: never from inside our network, never anything but a picture."""
+"""Pictures of other hosts: never from the server's own network, never anything but a picture."""
 
 import io
 import socket
@@ -20,8 +20,8 @@ def a_png(size=(4, 4)) -> bytes:
     return file.getvalue()
 
 
-class Elsewhere(BaseHTTPRequestHandler):
-    """A web server of somebody else's, good and bad."""
+class OtherHost(BaseHTTPRequestHandler):
+    """A web server that is not ours, good and bad."""
 
     answers = {
         "/mug.png": (200, {"Content-Type": "image/png"}, a_png()),
@@ -68,12 +68,12 @@ class Elsewhere(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def elsewhere(monkeypatch, settings, tmp_path):
+def other_host(monkeypatch, settings, tmp_path):
     """`http://shop.example` is a server here that passes for a public one."""
     settings.MEDIA_ROOT = tmp_path
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OtherHost)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(Elsewhere, "asked", [])
+    monkeypatch.setattr(OtherHost, "asked", [])
     look_up = pictures._look_up
     monkeypatch.setattr(
         pictures,
@@ -97,12 +97,12 @@ def fetch(url: str) -> pictures.Fetched:
 
 
 @pytest.mark.parametrize("path", ["mug.png", "moved.png"])
-def test_a_picture_is_stored_under_its_digest(elsewhere, path):
+def test_a_picture_is_stored_under_its_digest(other_host, path):
     fetched = fetch(f"http://shop.example/{path}")
 
     assert fetched.trouble == ""
-    assert fetched.path.startswith("/media/catalogue/") and fetched.path.endswith(".png")
-    assert (elsewhere / fetched.path.removeprefix("/media/")).read_bytes() == a_png()
+    assert fetched.path.startswith("/media/catalog/") and fetched.path.endswith(".png")
+    assert (other_host / fetched.path.removeprefix("/media/")).read_bytes() == a_png()
     assert fetch(f"http://shop.example/{path}") == fetched
 
 
@@ -120,18 +120,18 @@ def test_a_picture_is_stored_under_its_digest(elsewhere, path):
         ("large.png", "larger than 8 MB"),
     ],
 )
-def test_what_is_no_picture_gets_the_placeholder(elsewhere, path, trouble):
+def test_what_is_no_picture_gets_the_placeholder(other_host, path, trouble):
     assert fetch(f"http://shop.example/{path}") == pictures.Fetched(pictures.PLACEHOLDER, trouble)
-    assert not list(elsewhere.rglob("*.*"))
+    assert not list(other_host.rglob("*.*"))
 
 
-def test_a_server_that_drips_is_let_go(elsewhere, monkeypatch):
+def test_a_server_that_sends_slowly_is_given_up(other_host, monkeypatch):
     monkeypatch.setattr(pictures, "WHOLE_TIME", pictures.timedelta(seconds=0.3))
 
     assert fetch("http://shop.example/drip.png").trouble == "too slow"
 
 
-def test_a_picture_of_too_many_pixels_is_refused(elsewhere, monkeypatch):
+def test_a_picture_of_too_many_pixels_is_refused(other_host, monkeypatch):
     monkeypatch.setattr(pictures, "PIXELS_MAX", 15)
 
     assert fetch("http://shop.example/mug.png").trouble == "too many pixels"
@@ -141,7 +141,10 @@ PRIVATE = [
     *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "localhost", "10.0.0.1"),
     *("172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255"),
     *("[::1]", "[::]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[2002:7f00:1::]"),
-    *("[64:ff9b::7f00:1]", "[ff02::1]"),
+    *("[64:ff9b::7f00:1]", "[ff02::1]", "[::127.0.0.1]", "[fec0::1]", "[64:ff9b:1::1]"),
+    *("0177.0.0.1", "0x7f.0.0.1", "017700000001", "[::ffff:7f00:1]", "[2001::1]"),
+    *("[100::1]", "[3fff::1]", "[5f00::1]", "192.88.99.1", "198.18.0.1", "192.0.0.9", "240.0.0.1"),
+    *("[2002:808:808::1]", "168.63.129.16", "[::]", "[::ffff:0:7f00:1]"),
 ]
 
 
@@ -196,12 +199,12 @@ def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch):
         *("http://shop.example/\r\nX-Evil: 1", "http://shop.example\\@10.0.0.1/"),
     ],
 )
-def test_odd_addresses_get_the_placeholder(elsewhere, url):
+def test_odd_addresses_get_the_placeholder(other_host, url):
     fetched = fetch(url)
 
     assert fetched.path == pictures.PLACEHOLDER
     assert fetched.trouble and "unexpected" not in fetched.trouble
-    assert Elsewhere.asked == []
+    assert OtherHost.asked == []
 
 
 def test_a_host_that_cannot_be_reached_is_asked_once(monkeypatch):
@@ -224,9 +227,11 @@ def test_a_host_that_cannot_be_reached_is_asked_once(monkeypatch):
 
 def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(pictures, "LOOKUP_TIME", pictures.timedelta(seconds=0.1))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
+    given_up = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: given_up.wait(60) and [])
 
     begun = time.monotonic()
 
     assert fetch("http://slow.example/").trouble == "slow.example cannot be found"
-    assert time.monotonic() - begun < 0.8
+    assert time.monotonic() - begun < 30
+    given_up.set()

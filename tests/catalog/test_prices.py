@@ -4,7 +4,7 @@ import pytest
 
 from apps.catalog import prices
 from apps.catalog.models import Product, Variant
-from storefront import prepared
+from apps.core import sql
 from tests.factories import (
     CategoryFactory,
     ProductFactory,
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.django_db
 def questions(monkeypatch):
     """The statements put to PostgreSQL; prepared ones pass Django's own count by."""
     asked = []
-    fetch = prepared.fetch
+    fetch = sql.fetch
 
     def counted(statement, parameters):
         asked.append(statement)
         return fetch(statement, parameters)
 
-    monkeypatch.setattr(prepared, "fetch", counted)
+    monkeypatch.setattr(sql, "fetch", counted)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""The shop that is killed, and its books when it is over."""
+"""The shop whose processes are killed, and the audit of its records at the end."""
 
 import json
 import shutil
@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from storefront import embedded
-from storefront.stack import Stack
-from tests.crashes.shop import GOODS, LATENCY_MS, Shop, until
+from tests.crashes.books import GOODS
+from tests.crashes.shop import LATENCY_MS, Shop
+from tests.waiting import until
+from tools import embedded
+from tools.stack import Stack
 
 
 @pytest.fixture(scope="package")
 def shop(library_tables: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """All processes, with failpoints on. In the end: every book balances, no promise is broken."""
+    """All processes, with failpoints on. At the end the audit must be clean and no order lost."""
     home, database = settings.STOREFRONT_HOME / "crashes", "crashes"
     embedded.drop_database(settings.STOREFRONT_HOME, database)
     embedded.ensure_database(settings.STOREFRONT_HOME, database, template=library_tables)
@@ -26,6 +28,7 @@ def shop(library_tables: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     stack = Stack(
         home=home,
         seed=False,
+        watch=None,  # processes freeze on purpose, for as long as a test needs
         env={
             "DATABASE_URL": embedded.database_url(settings.STOREFRONT_HOME, database),
             "SANDBOX_LATENCY_MS": str(LATENCY_MS),
@@ -41,7 +44,7 @@ def shop(library_tables: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             running.disarm()
             running.rest()
             until(running.mails_are_out, "all mails are out")
-            twice = {letter for letter, copies in running.letters().items() if copies > 1}
+            twice = {mail for mail, copies in running.mails_sent().items() if copies > 1}
             assert twice <= running.sent_again
             assert_books_balance(running, tmp_path_factory.mktemp("crashes"))
 
@@ -60,7 +63,7 @@ def assert_books_balance(shop: Shop, folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def calm(shop: Shop) -> Iterator[None]:
-    """Before each test nothing is under way; after it nobody is left to die."""
+    """Before each test nothing is under way; after it no point is armed."""
     shop.disarm()
     shop.rest()
     yield

@@ -1,29 +1,27 @@
-"""A running shop whose processes die at named points, its shoppers, and its books.
+"""A running shop whose processes die at named points, its shoppers, and its records.
 
     placed = shop.place()                       accepted by the real web process
     shop.arm("saga.notify.do.before_commit")    the next process that gets there kills itself
-    shop.see_to_the_end(placed, …)              whoever died is buried, whatever it held falls due
-    assert shop.books(placed) == CONFIRMED      money, units, code, parcel, mail, moves, steps
+    shop.run_until_over(placed, …)              after each death its leases are made to end
+    assert shop.books(placed) == CONFIRMED      money, units, code, parcel, mail, events, steps
 
 Orders are watched in PostgreSQL and at the gateway, not through the web, which may be dead.
 
 Nothing waits for a lease: once a process is really dead, what it had claimed is made due by
-writing the columns that its lease would have ended by (`time_passes`), and the bell is rung that
-the sweeper would have rung.
+writing the columns that its lease would have ended by (`time_passes`), and the tasks are
+enqueued that the sweeper would have enqueued.
 """
 
 import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -33,18 +31,20 @@ import redis
 import requests
 from celery import Celery
 
-from apps.orders.checkout import CHECKOUT, undo_from
-from apps.payments.reconciler.runs import LOCK as RECONCILERS
-from storefront import embedded, failpoints
-from storefront.stack import Stack
+from apps.core import failpoints
+from apps.payments.reconciler.schedule import LOCK as RECONCILERS
+from tests.crashes.books import GOODS, Books, read_books
+from tests.crashes.processes import is_alive
 from tests.journeys.shopper import ADDRESS, VISA, App, Placed
+from tests.waiting import PATIENCE, until
+from tools import embedded
+from tools.stack import Stack
 
-PATIENCE = 90.0  # seconds for anything, on a busy machine
+# A task that finds the reconciler's lock still held by a process that has just died does nothing,
+# and the schedule sends the next one a minute later. So tasks are sent again while a test waits.
+ENQUEUE_EVERY = 5.0  # seconds
 LATENCY_MS = 5
-GOODS = (("CRASH-MUG", 1800, 2), ("CRASH-BOWL", 995, 1))  # sku, price, bought each time
-DOING = [step.name for step in CHECKOUT if step.do is not None]
-UNDOING = [step.name for step in CHECKOUT if step.undo is not None][::-1]
-BELLS = {
+TASKS = {
     "orders.advance_sagas": "checkout",
     "payments.apply_webhooks": "checkout",
     "payments.send_refunds": "checkout",
@@ -52,7 +52,7 @@ BELLS = {
     "payments.reconcile": "reconcile",
 }
 PASSED = "2020-01-01T00:00Z"
-# What a dead process had claimed, and the backoffs of those who met it.
+# Leases of dead processes, and the backoffs that they caused.
 TIME_PASSES = (
     f"UPDATE orders_saga SET lease_until = '{PASSED}', due_at = '{PASSED}'"
     " WHERE lease_until IS NOT NULL",
@@ -63,99 +63,33 @@ TIME_PASSES = (
     f"UPDATE notifications_notification SET due_at = '{PASSED}' WHERE state = 'due'",
 )
 # A webhook that is applied wakes the saga that waits for it, which then asks the gateway itself.
-IN_HANDS = """
+CLAIMED_OR_DUE = """
     SELECT (SELECT count(*) FROM payments_webhookinbox WHERE state = 'received')
          + (SELECT count(*) FROM orders_saga WHERE state IN ('forward', 'undoing')
             AND (lease_until IS NOT NULL OR due_at <= clock_timestamp()))
 """
-IN_MOTION = """
+UNDER_WAY = """
     SELECT (SELECT count(*) FROM orders_saga WHERE state IN ('forward', 'undoing'))
          + (SELECT count(*) FROM payments_webhookinbox WHERE state = 'received')
          + (SELECT count(*) FROM payments_refund WHERE status = 'requested')
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Books:
-    """All that is written anywhere about one order; amounts in parts of its total (0 or 1)."""
-
-    status: str
-    saga: str
-    moves: tuple[str, ...]
-    done: tuple[str, ...]
-    at_gateway: tuple[tuple[str, float, float], ...]  # status, received, refunded: each intent
-    payment: tuple[str, float, float]
-    units: tuple[tuple[str, int], ...]  # movements of the ledger, by SKU as in GOODS
-    holds: frozenset[str]
-    promo: tuple[int, int]  # used, live redemptions
-    parcels: tuple[str, ...]
-    mails: tuple[str, ...]
-
-
-def _did(direction: str, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"{direction} {name}" for name in names)
-
-
-def back_from(name: str) -> tuple[str, ...]:
-    """The undo steps that follow when a saga turns round at `name`."""
-    return _did("undo", UNDOING[UNDOING.index(undo_from(name)) :])
-
-
-CONFIRMED = Books(
-    status="CONFIRMED",
-    saga="done",
-    moves=("PENDING", "PAYMENT_AUTHORIZED", "CONFIRMED"),
-    done=_did("do", DOING),
-    at_gateway=(("succeeded", 1, 0),),
-    payment=("captured", 1, 0),
-    units=tuple(("confirmed", -bought) for _, _, bought in GOODS),
-    holds=frozenset({"confirmed"}),
-    promo=(1, 1),
-    parcels=("labelled",),
-    mails=("order_confirmed",),
-)
-CHALLENGED = replace(CONFIRMED, moves=("PENDING", "REQUIRES_ACTION", *CONFIRMED.moves[1:]))
-CALLED_OFF = Books(  # after it was confirmed
-    status="CANCELLED",
-    saga="undone",
-    moves=(*CONFIRMED.moves, "CANCELLED"),
-    done=CONFIRMED.done + back_from(DOING[-1]),
-    at_gateway=(("succeeded", 1, 1),),
-    payment=("refunded", 1, 1),
-    units=CONFIRMED.units + tuple(("restocked", bought) for _, _, bought in GOODS),
-    holds=frozenset({"restocked"}),
-    promo=(0, 0),
-    parcels=("cancelled",),
-    mails=("order_confirmed", "order_cancelled"),
-)
-DECLINED = replace(
-    CALLED_OFF,
-    moves=("PENDING", "PAYMENT_FAILED", "CANCELLED"),
-    done=back_from("authorize_payment"),
-    at_gateway=(("canceled", 0, 0),),
-    payment=("voided", 0, 0),
-    units=(),
-    holds=frozenset({"released"}),
-    parcels=(),
-    mails=("order_cancelled",),
-)
-
-
 @dataclass
 class Shop:
-    """One running shop, and the levers."""
+    """One running shop, and the ways to break it."""
 
     stack: Stack
     database: psycopg.Connection[Any]
     points: Path
     accepted: list[str] = field(default_factory=list)
-    sent_again: set[int] = field(default_factory=set)  # letters that a death doubled
+    sent_again: set[int] = field(default_factory=set)  # mails that a death sent twice
     _codes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._clerk: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()  # of the database connection: shoppers are threads
-        self._bells = Celery(broker=self._broker_url())
+        self._celery = Celery(broker=self._broker_url())
         self.queue = redis.Redis.from_url(self.stack.redis_url)
         self.gateway = requests.Session()
 
@@ -165,19 +99,19 @@ class Shop:
     def __exit__(self, *error: object) -> None:
         if self._clerk is not None:
             self._clerk.communicate(timeout=30)
-        self._bells.close()
+        self._celery.close()
         self.queue.close()
 
     def _broker_url(self) -> str:
         socket = self.stack.redis_url.removeprefix("unix://")
         return f"redis+socket://{socket}?virtual_host=0"
 
-    # --- What people do ---------------------------------------------------------------------------
+    # --- What shoppers and staff do --------------------------------------------------------------
 
     def place(self, *, card: str = VISA, key: str = "") -> Placed:
         """Order two kinds of things with a code of one's own, as an app does.
 
-        Who hears nothing, or "try again", asks again under the same key.
+        Without an answer, or with "try again", the request is repeated under the same key.
         """
         return self.retry_until_accepted(self.basket(card=card), key or uuid4().hex)[0]
 
@@ -195,22 +129,22 @@ class Shop:
     def retry_until_accepted(
         self, body: dict[str, Any], key: str
     ) -> tuple[Placed, list[requests.Response | requests.RequestException]]:
-        """The order, and everything that was heard on the way to it, its 202 last."""
-        heard: list[requests.Response | requests.RequestException] = []
+        """The order, and every answer on the way to it, its 202 last."""
+        answers: list[requests.Response | requests.RequestException] = []
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
                 answer = App(self.stack.url).ask("POST", "/checkouts/", body, Idempotency_Key=key)
             except requests.RequestException as silence:
-                heard.append(silence)
+                answers.append(silence)
                 time.sleep(0.05)
                 continue
-            heard.append(answer)
+            answers.append(answer)
             if answer.status_code == 202:
-                return self._accepted(answer), heard
+                return self._accepted(answer), answers
             assert answer.status_code in (409, 500, 502, 503), answer.text
             time.sleep(0.05)
-        raise AssertionError(f"no order in {PATIENCE} s: {heard[-5:]}")
+        raise AssertionError(f"no order in {PATIENCE} s: {answers[-5:]}")
 
     def _accepted(self, answer: requests.Response) -> Placed:
         order = answer.json()["order"]
@@ -227,25 +161,25 @@ class Shop:
                 self._codes = self.clerk("make_codes", first=made, count=60)
             return self._codes.pop()
 
-    def call_off(self, placed: Placed) -> None:
+    def cancel(self, placed: Placed) -> None:
         answer = App(self.stack.url).ask(
             "POST", f"/orders/{placed.id}/cancel/", X_Order_Token=placed.token
         )
         assert answer.status_code == 202, answer.text
 
-    def approve_at_the_bank(self, placed: Placed) -> None:
-        """Press "approve" on the bank's page, and close the window instead of coming back."""
+    def approve_at_bank(self, placed: Placed) -> None:
+        """Approve on the bank's page, without coming back to the shop."""
         page = self.one(
             "SELECT next_action_url FROM payments_payment WHERE order_id = %s", placed.id
         )
         answer = requests.post(page, {"decision": "approve"}, timeout=30, allow_redirects=False)
         assert answer.status_code == 303, answer.text
 
-    def clerk(self, deed: str, **given: Any) -> Any:
-        """Let the clerk do something (clerk.py)."""
+    def clerk(self, action: str, **given: Any) -> Any:
+        """Have the staff process call a function (staff_process.py); its answer."""
         if self._clerk is None:
             self._clerk = subprocess.Popen(
-                [sys.executable, "-m", "tests.crashes.clerk"],
+                [sys.executable, "-m", "tests.crashes.staff_process"],
                 cwd=embedded.PROJECT,
                 env=self.stack.environment | {"FAILPOINTS": ""},
                 stdin=subprocess.PIPE,
@@ -254,61 +188,66 @@ class Shop:
             )
         assert self._clerk.stdin is not None
         assert self._clerk.stdout is not None
-        self._clerk.stdin.write(json.dumps({"deed": deed} | given) + "\n")
+        self._clerk.stdin.write(json.dumps({"action": action} | given) + "\n")
         self._clerk.stdin.flush()
         line = self._clerk.stdout.readline()
-        assert line, f"the clerk fell over {deed}"
+        assert line, f"the staff process ended during {action}"
         return json.loads(line)["answer"]
 
-    # --- Dying ------------------------------------------------------------------------------------
+    # --- Deaths ----------------------------------------------------------------------------------
 
-    def arm(self, point: str, times: int = 1, *, deed: str = failpoints.KILL) -> None:
-        failpoints.arm(self.points, point, times, deed=deed)
+    def arm(self, point: str, times: int = 1, *, freeze: bool = False) -> None:
+        """Kill, or freeze, the next `times` processes that reach `point`."""
+        how = failpoints.FREEZE if freeze else failpoints.KILL
+        failpoints.arm(self.points, point, times, action=how)
 
     def disarm(self) -> None:
         failpoints.disarm(self.points)
 
     def struck(self, point: str) -> list[int]:
-        """Who died, or froze, there."""
+        """The processes that died, or froze, there."""
         return failpoints.struck(self.points, point)
 
-    def see_to_the_end(self, point: str, over: Callable[[], bool], *, deaths: int = 1) -> None:
-        """Bury whoever dies at `point`, let time pass, until `deaths` have died and all is over."""
-        buried = 0
+    def run_until_over(self, point: str, over: Callable[[], bool], *, deaths: int = 1) -> None:
+        """After each death at `point` let leases end, until `deaths` have died and `over()`."""
+        seen, enqueued_at = 0, time.monotonic()
 
         def look() -> bool:
-            nonlocal buried
+            nonlocal seen, enqueued_at
             dead = self.struck(point)
-            if len(dead) > buried:
+            if len(dead) > seen:
                 until(lambda: not any(map(is_alive, dead)), "the process dies")
-                buried = len(dead)
+                seen, enqueued_at = len(dead), time.monotonic()
                 self.time_passes()
-            return buried >= deaths and over()
+            elif time.monotonic() - enqueued_at > ENQUEUE_EVERY:
+                enqueued_at = time.monotonic()
+                self.enqueue(*TASKS)
+            return seen >= deaths and over()
 
-        until(look, f"{point} is struck {deaths} times and the order comes to its end",
+        until(look, f"{point} is struck {deaths} times and the order ends",
               why=lambda: f"struck by {self.struck(point)}; {self.unfinished()}")  # fmt: skip
 
     def time_passes(self) -> None:
-        """Leases and backoffs have ended, and the sweeper has come round."""
+        """Leases and backoffs end, and what the sweeper enqueues is enqueued."""
         for statement in TIME_PASSES:
             self.run(statement)
-        self.ring(*BELLS)
+        self.enqueue(*TASKS)
 
-    def ring(self, *names: str) -> None:
+    def enqueue(self, *names: str) -> None:
         for name in names:
-            self._bells.send_task(name, queue=BELLS.get(name, "checkout"))
+            self._celery.send_task(name, queue=TASKS.get(name, "checkout"))
 
     def tasks_under_way(self) -> frozenset[bytes]:
         """What the workers have taken from their queues and not finished."""
         return frozenset(self.queue.hkeys("unacked"))
 
     def tasks_left_behind(self) -> frozenset[bytes]:
-        """Those of workers that died with them: none that lives has one in hand for so long."""
+        """Those of workers that died: no living worker keeps one for so long."""
         return frozenset(self.queue.zrangebyscore("unacked_index", 0, time.time() - 5))
 
     @contextlib.contextmanager
-    def nobody_compares(self) -> Iterator[None]:
-        """The reconciler stays away: it would find out at the gateway what others are to write."""
+    def without_reconciler(self) -> Iterator[None]:
+        """Keep the reconciler out: it would settle at the gateway what others are to write."""
         self.one("SELECT pg_advisory_lock(%s)", RECONCILERS)
         try:
             yield
@@ -316,23 +255,23 @@ class Shop:
             self.one("SELECT pg_advisory_unlock(%s)", RECONCILERS)
 
     def rest_from_webhooks(self) -> None:
-        """Until every webhook that was sent has been applied, and whom it woke waits again."""
+        """Wait until every webhook is applied, and the sagas that it woke wait again."""
         until(
-            lambda: self._webhooks_waiting() == 0 and self.one(IN_HANDS) == 0,
+            lambda: self._webhooks_waiting() == 0 and self.one(CLAIMED_OR_DUE) == 0,
             "all webhooks are applied",
             why=self.unfinished,
         )
 
     def rest(self) -> None:
-        """Until no order, webhook or refund is under way any more."""
-        rung_at = 0.0
+        """Wait until no order, webhook or refund is under way."""
+        enqueued_at = 0.0
 
         def still() -> bool:
-            nonlocal rung_at
-            if time.monotonic() - rung_at > 1.0:
-                rung_at = time.monotonic()
+            nonlocal enqueued_at
+            if time.monotonic() - enqueued_at > 1.0:
+                enqueued_at = time.monotonic()
                 self.time_passes()
-            return self.one(IN_MOTION) == 0 and self._webhooks_waiting() == 0
+            return self.one(UNDER_WAY) == 0 and self._webhooks_waiting() == 0
 
         until(still, "the shop comes to rest", why=self.unfinished)
 
@@ -358,7 +297,7 @@ class Shop:
     def intents(self, placed: Placed) -> list[dict[str, Any]]:
         return [i for i in self._state()["intents"] if i["metadata"].get("order_id") == placed.id]
 
-    # --- Looking in -------------------------------------------------------------------------------
+    # --- Reading ---------------------------------------------------------------------------------
 
     def ask(self, query: str, *values: Any, locked: bool = False) -> list[tuple[Any, ...]]:
         with contextlib.nullcontext() if locked else self._lock:
@@ -373,7 +312,7 @@ class Shop:
             self.database.execute(statement, values)
 
     def is_over(self, *orders: Placed) -> bool:
-        """Whether their sagas have ended, or stand before a person."""
+        """Whether their sagas have ended, or are in review."""
         open_ones = self.one(
             "SELECT count(*) FROM orders_saga"
             " WHERE order_id = ANY(%s::uuid[]) AND state IN ('forward', 'undoing')",
@@ -385,7 +324,7 @@ class Shop:
         return str(self.one("SELECT status FROM orders_order WHERE id = %s", placed.id))
 
     def wait_for(self, status: str, *orders: Placed, patience: float = PATIENCE) -> None:
-        """Until the orders have this status and, when it is an end, their sagas have ended."""
+        """Wait until the orders have this status and, for a final one, their sagas have ended."""
         ends = status in ("CONFIRMED", "CANCELLED")
 
         def there() -> bool:
@@ -426,7 +365,7 @@ class Shop:
             )
         )
 
-    def shelves(self) -> dict[str, tuple[int, int]]:
+    def stock_rows(self) -> dict[str, tuple[int, int]]:
         """(on hand, reserved) by SKU."""
         return {
             sku: (on_hand, reserved)
@@ -437,14 +376,14 @@ class Shop:
         }
 
     def since(self, before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        """What has changed on the shelves."""
+        """The change of the stock rows since `before`."""
         return {
             sku: (on_hand - before[sku][0], reserved - before[sku][1])
-            for sku, (on_hand, reserved) in self.shelves().items()
+            for sku, (on_hand, reserved) in self.stock_rows().items()
         }
 
     def events(self, placed: Placed) -> list[str]:
-        """What became of the webhooks about its payment."""
+        """The states of the webhooks about its payment."""
         rows = self.ask(
             "SELECT w.state FROM payments_webhookinbox w JOIN payments_payment p"
             " ON w.payload->'data'->'object'->>'id' = p.intent_id WHERE p.order_id = %s",
@@ -460,62 +399,16 @@ class Shop:
         )
 
     def books(self, placed: Placed) -> Books:
-        def column(query: str) -> tuple[Any, ...]:
-            return tuple(found for (found,) in self.ask(query, placed.id))
-
-        ((status, seq, total, saga),) = self.ask(
-            "SELECT o.status, o.seq, o.total_amount, s.state FROM orders_order o"
-            " JOIN orders_saga s ON s.order_id = o.id WHERE o.id = %s",
-            placed.id,
-        )
-        moves = self.ask(
-            "SELECT seq, status FROM orders_orderevent WHERE order_id = %s ORDER BY seq", placed.id
-        )
-        assert [number for number, _ in moves] == list(range(1, seq + 1)), "the moves have a gap"
-        ((payment, captured, refunded),) = self.ask(
-            "SELECT status, captured_amount, refunded_amount FROM payments_payment"
-            " WHERE order_id = %s",
-            placed.id,
-        )
-        ((used, live),) = self.ask(
-            "SELECT p.used, count(*) FILTER (WHERE r.live) FROM promos_redemption r"
-            " JOIN promos_promo p ON p.id = r.promo_id WHERE r.order_id = %s GROUP BY p.id",
-            placed.id,
-        )
-        return Books(
-            status=status,
-            saga=saga,
-            moves=tuple(status for _, status in moves),
-            done=tuple(f"{way} {step}" for way, step, how, _ in self.log(placed) if how == "done"),
-            at_gateway=tuple(
-                (i["status"], i["amount_received"] / total, i["amount_refunded"] / total)
-                for i in self.intents(placed)
-            ),
-            payment=(payment, captured / total, refunded / total),
-            units=tuple(
-                self.ask(
-                    "SELECT m.kind, m.quantity FROM inventory_stockmovement m"
-                    " JOIN inventory_stockitem i ON i.id = m.stock_item_id"
-                    " JOIN catalog_variant v ON v.id = i.variant_id"
-                    " WHERE m.order_id = %s ORDER BY m.kind, v.sku DESC",
-                    placed.id,
-                )
-            ),
-            holds=frozenset(column("SELECT state FROM inventory_hold WHERE order_id = %s")),
-            promo=(used, live),
-            parcels=column("SELECT state FROM shipping_shipment WHERE order_id = %s"),
-            mails=column(
-                "SELECT kind FROM notifications_notification WHERE order_id = %s ORDER BY id"
-            ),
-        )
+        """The present records of an order."""
+        return read_books(self, placed)
 
     def mails_are_out(self) -> bool:
         return bool(
             self.one("SELECT count(*) FROM notifications_notification WHERE state = 'due'") == 0
         )
 
-    def letters(self) -> Counter[int]:
-        """How often the mail server was given each letter, by the row's id."""
+    def mails_sent(self) -> Counter[int]:
+        """How often the mail server received each mail, by the row's id."""
         folder = self.stack.home / "mail"
         return Counter(
             int(number)
@@ -523,7 +416,7 @@ class Shop:
             for number in re.findall(rb"^Message-ID: <notification-(\d+)@", file.read_bytes(), re.M)
         )
 
-    def letter(self, placed: Placed, kind: str) -> int:
+    def mail(self, placed: Placed, kind: str) -> int:
         return int(
             self.one(
                 "SELECT id FROM notifications_notification WHERE order_id = %s AND kind = %s",
@@ -531,36 +424,3 @@ class Shop:
                 kind,
             )
         )
-
-
-def until(
-    true: Callable[[], bool],
-    what: str,
-    *,
-    why: Callable[[], str] = str,
-    patience: float = PATIENCE,
-) -> None:
-    """Wait for it; AssertionError when it takes longer than `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {patience:.0f} s in vain until {what}: {why()}")
-        time.sleep(0.02)
-
-
-def process_state(pid: int) -> str:
-    """`R`, `S`, `T` (frozen), `Z` … of proc(5); empty when there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def is_alive(pid: int) -> bool:
-    return process_state(pid) not in ("", "Z", "X")
-
-
-def thaw(pids: Iterable[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)

@@ -12,20 +12,15 @@ from dataclasses import replace
 import pytest
 import requests
 
-from apps.orders.saga import MAX_ATTEMPTS
-from storefront import failpoints
-from storefront.stack.programs import celery, programs
-from tests.crashes.shop import (
-    CALLED_OFF,
-    CONFIRMED,
-    Shop,
-    is_alive,
-    process_state,
-    thaw,
-    until,
-)
+from apps.orders.saga.engine import MAX_ATTEMPTS
+from tests.crashes.books import CALLED_OFF, CONFIRMED
+from tests.crashes.processes import is_alive, process_state, thaw
+from tests.crashes.shop import Shop
 from tests.crashes.test_points import POINTS
 from tests.journeys.shopper import Placed
+from tests.waiting import until
+from tools.stack.commands import celery
+from tools.stack.process_table import programs
 
 pytestmark = pytest.mark.journey
 
@@ -46,7 +41,7 @@ def test_whole_worker_is_killed_with_thirty_orders_under_way(shop: Shop) -> None
     left_behind = leased(shop)
     assert left_behind
     shop.steer_gateway()
-    shop.wait_for("CONFIRMED", *placed, patience=150)
+    shop.wait_for("CONFIRMED", *placed, patience=300)
     assert shop.stack.pid("worker") != before
     for order in placed:
         assert shop.books(order) == CONFIRMED
@@ -65,15 +60,15 @@ def leased(shop: Shop) -> dict[str, int]:
 def test_zombie_writes_nothing_though_the_saga_still_stands_where_it_left_it(
     shop: Shop, point: str
 ) -> None:
-    """Two workers with the same step in their hands: only the younger claim counts."""
+    """Two workers with the same step: only the later claim counts."""
     undoing = ".undo." in point
     placed = confirmed(shop) if undoing else None
     left_behind = shop.tasks_left_behind()
-    shop.arm(point, 2, deed=failpoints.FREEZE)
+    shop.arm(point, 2, freeze=True)
     if placed is None:
         placed = shop.place()
     else:
-        shop.call_off(placed)
+        shop.cancel(placed)
     (older,) = frozen(shop, point, 1)
     olders_task = tasks_that_stay(shop, left_behind, 1)
     shop.time_passes()  # its lease ends, another worker comes, and freezes at the same point
@@ -87,7 +82,7 @@ def test_zombie_writes_nothing_though_the_saga_still_stands_where_it_left_it(
 
     thaw([older])
 
-    until(lambda: not olders_task & shop.tasks_under_way(), "the zombie is through")
+    until(lambda: not olders_task & shop.tasks_under_way(), "the zombie has ended")
     assert is_alive(older)
     assert everything_of_the_saga(shop, placed) == before
     thaw([younger])
@@ -97,16 +92,16 @@ def test_zombie_writes_nothing_though_the_saga_still_stands_where_it_left_it(
 
 @pytest.mark.parametrize("way", ["do", "undo"])
 def test_zombies_wake_up_when_others_have_finished(shop: Shop, way: str) -> None:
-    """One order, and at every question that it asks a worker that froze with it."""
+    """One order, and a frozen worker at every gateway call of it."""
     points = [point for point in ASKING if f".{way}.after_ask" in point]
     placed = confirmed(shop) if way == "undo" else None
     left_behind = shop.tasks_left_behind()
     for point in points:
-        shop.arm(point, deed=failpoints.FREEZE)
+        shop.arm(point, freeze=True)
     if placed is None:
         placed = shop.place()
     else:
-        shop.call_off(placed)
+        shop.cancel(placed)
     zombies = []
     for point in points if way == "do" else points[::-1]:
         zombies += frozen(shop, point, 1)
@@ -117,7 +112,7 @@ def test_zombies_wake_up_when_others_have_finished(shop: Shop, way: str) -> None
 
     thaw(zombies)
 
-    until(lambda: not zombies_tasks & shop.tasks_under_way(), "the zombies are through")
+    until(lambda: not zombies_tasks & shop.tasks_under_way(), "the zombies have ended")
     assert len(zombies) == len(points) > 1
     assert everything_of_the_saga(shop, placed) == before
     assert shop.books(placed) == (CALLED_OFF if way == "undo" else CONFIRMED)
@@ -131,24 +126,24 @@ def confirmed(shop: Shop) -> Placed:
 
 
 def frozen(shop: Shop, point: str, count: int) -> list[int]:
-    """The `count` processes that lie frozen there."""
+    """The `count` processes that are frozen there."""
     until(
         lambda: (
             len(shop.struck(point)) == count
             and all(process_state(pid) == "T" for pid in shop.struck(point))
         ),
-        f"{count} lie frozen at {point}",
+        f"{count} are frozen at {point}",
         why=shop.unfinished,
     )
     return shop.struck(point)
 
 
 def tasks_that_stay(shop: Shop, left_behind: frozenset[bytes], count: int) -> frozenset[bytes]:
-    """The tasks of the `count` who lie frozen.
+    """The tasks of the `count` that are frozen.
 
-    Others are under way at the same moment, for the bells of the web and of the sweep ring on. They
-    end at once while nothing is due; taken for a frozen one's, one of them might be the very task
-    with which the next worker comes and freezes.
+    Other tasks run at the same moment, enqueued by the web and the sweep. They end at once while
+    nothing is due; mistaken for the task of a frozen worker, one of them might be the task with
+    which the next worker comes and freezes.
     """
     stay = shop.tasks_under_way() - left_behind
 
@@ -157,7 +152,7 @@ def tasks_that_stay(shop: Shop, left_behind: frozenset[bytes], count: int) -> fr
         stay &= shop.tasks_under_way()
         return len(stay) <= count
 
-    until(only_theirs, "only those who are frozen have a task", why=shop.unfinished)
+    until(only_theirs, "only the frozen workers have a task", why=shop.unfinished)
     assert len(stay) == count
     return stay
 
@@ -169,36 +164,36 @@ def everything_of_the_saga(shop: Shop, placed: Placed) -> tuple[object, ...]:
 
 
 def test_poison_comes_to_review_alone_and_is_finished_by_a_person(shop: Shop) -> None:
-    """An order that kills whoever touches it: its neighbours of the first batch, too, then alone.
+    """An order that kills each worker that processes it: first with its batch, then alone.
 
-    While it dies and dies, others buy.
+    Other orders are placed and confirmed meanwhile.
     """
     point = "saga.capture_payment.undo.before_ask"  # its neighbours only go forward
     poison = confirmed(shop)
     shop.stack.kill("worker", signal.SIGSTOP)
-    shop.call_off(poison)
+    shop.cancel(poison)
     neighbours = [shop.place() for _ in range(3)]
     shop.arm(point, 9)
     shop.stack.kill("worker", signal.SIGCONT)  # one batch: the poison and all three
 
-    buried = 0
+    seen = 0
 
     def look() -> bool:
-        nonlocal buried
+        nonlocal seen
         dead = shop.struck(point)
-        if len(dead) > buried:
+        if len(dead) > seen:
             until(lambda: not any(map(is_alive, dead)), "the process dies")
-            buried = len(dead)
-            if buried == 9:
+            seen = len(dead)
+            if seen == 9:
                 shop.arm(point, MAX_ATTEMPTS - 9)
-            if buried % 3 == 0:
+            if seen % 3 == 0:
                 neighbours.append(shop.place())
             shop.time_passes()
         return shop.saga(poison)["state"] == "review"
 
-    until(look, "the poison is before a person", why=shop.unfinished, patience=120)
+    until(look, "the poisoned order is in review", why=shop.unfinished, patience=300)
 
-    assert buried == MAX_ATTEMPTS
+    assert seen == MAX_ATTEMPTS
     assert shop.saga(poison)["review_reason"] == (
         f"undoing capture_payment did not succeed in {MAX_ATTEMPTS} attempts"
     )
@@ -220,18 +215,18 @@ def test_poison_comes_to_review_alone_and_is_finished_by_a_person(shop: Shop) ->
 
 
 def test_deploy_under_load_loses_nothing(shop: Shop) -> None:
-    """SIGTERM for worker and web while people buy: who is not answered asks again."""
+    """SIGTERM for worker and web under load: requests without an answer are repeated."""
     shop.steer_gateway(latency_ms=200)
     over = threading.Event()
     placed: list[Placed] = []
-    heard: list[requests.Response | requests.RequestException] = []
+    received: list[requests.Response | requests.RequestException] = []
 
     def buy(number: int) -> None:
         bought = 0
         while not over.is_set() or not bought:
             order, answers = shop.retry_until_accepted(shop.basket(), f"deploy-{number}-{bought}")
             placed.append(order)
-            heard.extend(answers)
+            received.extend(answers)
             bought += 1
             over.wait(1.0)
 
@@ -247,7 +242,7 @@ def test_deploy_under_load_loses_nothing(shop: Shop) -> None:
         for each in shopping:
             each.result()
 
-    codes = {answer.status_code for answer in heard if isinstance(answer, requests.Response)}
+    codes = {answer.status_code for answer in received if isinstance(answer, requests.Response)}
     assert codes <= {202, 409, 503}
     shop.wait_for("CONFIRMED", *placed)
     assert len({order.id for order in placed}) == len(placed)
@@ -255,15 +250,15 @@ def test_deploy_under_load_loses_nothing(shop: Shop) -> None:
         assert shop.books(order) == CONFIRMED
 
 
-def test_without_the_sweeper_a_lost_bell_is_a_delay_and_two_sweepers_double_nothing(
+def test_without_the_sweeper_a_lost_task_is_a_delay_and_two_sweepers_double_nothing(
     shop: Shop,
 ) -> None:
     shop.stack.stop_process("beat")
     shop.stack.stop_process("worker")
     placed = shop.place()
-    until(lambda: bool(shop.queue.delete("checkout")), "the bell is lost")
+    until(lambda: bool(shop.queue.delete("checkout")), "the task is lost")
     earlier = shop.tasks_under_way()
-    shop.ring("orders.expire_holds")
+    shop.enqueue("orders.expire_holds")
     shop.stack.start_process("worker")
     until(
         lambda: shop.queue.llen("checkout") == 0 and not shop.tasks_under_way() - earlier,

@@ -1,14 +1,15 @@
-"""One account per e-mail address, whatever its capitals, and however many ask at once."""
+"""Registration: one account per e-mail address, also for concurrent requests."""
 
 import threading
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from apps.customers import accounts
 from apps.customers.errors import EmailTaken
 from apps.customers.models import User
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-slow-morning-7"
@@ -46,7 +47,7 @@ def test_an_address_has_one_account(email):
 @pytest.mark.parametrize(
     "email", ["", "alice", "alice@", "@example.com", "a b@example.com", "a\x00@example.com"]
 )
-def test_what_is_no_address_is_refused(email):
+def test_an_invalid_address_is_refused(email):
     assert errors_of(email, PASSWORD) == {"email": ["invalid"]}
 
 
@@ -69,7 +70,7 @@ def test_a_weak_password_is_refused(password, code):
     assert code in errors_of("alice@example.com", password)["password"]
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_errors_are_reported_at_once():
     assert errors_of("alice", "short7!", name="x" * 121) == {
         "email": ["invalid"],
         "name": ["max_length"],
@@ -82,7 +83,7 @@ def test_a_name_with_control_characters_is_refused():
 
 
 def test_a_known_address_costs_as_much_work_as_a_new_one(monkeypatch):
-    """Else the time of the answer would tell who has an account before any limit is reached."""
+    """Otherwise the time of the answer would reveal who has an account, before any limit is hit."""
     accounts.register("alice@example.com", PASSWORD)
     hashed = []
     monkeypatch.setattr(User, "set_password", lambda user, password: hashed.append(user.email))
@@ -96,45 +97,23 @@ def test_a_known_address_costs_as_much_work_as_a_new_one(monkeypatch):
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_one_gets_the_address():
-    outcomes = at_once(8, lambda: accounts.register("alice@example.com", PASSWORD))
+    answers = at_once(8, lambda _: accounts.register("alice@example.com", PASSWORD))
 
-    assert outcomes.count(EmailTaken) == 7
+    assert [type(answer) for answer in answers].count(EmailTaken) == 7
     assert User.objects.count() == 1
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_looking_first_would_not_be_enough():
-    """The control: everyone looks, nobody finds, and the database has to say no."""
-    looked = threading.Barrier(4)
+def test_control_a_check_before_the_insert_is_not_enough():
+    """All four look, none finds the address, and only the constraint refuses three."""
+    all_looked = threading.Barrier(4)
 
-    def look_then_create():
+    def look_then_create(_):
         assert not User.objects.filter(email="alice@example.com").exists()
-        looked.wait()
+        all_looked.wait()
         User.objects.create_user("alice@example.com", PASSWORD)
 
-    outcomes = at_once(4, look_then_create)
+    answers = at_once(4, look_then_create)
 
-    assert outcomes.count(IntegrityError) == 3
-
-
-def at_once(count, work):
-    """What each of `count` threads came to: its answer's or its error's type."""
-    outcomes = []
-    start = threading.Barrier(count)
-
-    def run():
-        start.wait()
-        try:
-            outcomes.append(type(work()))
-        except Exception as error:
-            outcomes.append(type(error))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
+    assert [type(answer) for answer in answers].count(IntegrityError) == 3

@@ -1,4 +1,4 @@
-"""The demo shop: complete, drawn, and the same after a second run."""
+"""seed_demo: a complete shop with pictures, unchanged by a second run."""
 
 from collections import Counter
 from io import StringIO
@@ -12,9 +12,9 @@ from apps.catalog import browse
 from apps.catalog.models import Category, Product, ProductImage, Variant
 from apps.customers.models import User
 from apps.demo import pictures, seeding
-from apps.demo.catalogue import ITEMS, SHELVES
+from apps.demo.catalog import CATEGORIES, ITEMS
 from apps.inventory.models import StockItem, StockMovement
-from apps.orders.quote import quote_lines
+from apps.orders.intake.quote import quote_lines
 from apps.promos.models import Promo
 from apps.shipping import rates
 
@@ -22,9 +22,9 @@ STATIC = Path(settings.BASE_DIR) / "static"
 
 
 def seed() -> str:
-    said = StringIO()
-    call_command("seed_demo", stdout=said)
-    return said.getvalue()
+    output = StringIO()
+    call_command("seed_demo", stdout=output)
+    return output.getvalue()
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def seeded(db: None) -> str:
 
 def test_shop_is_full(seeded: str) -> None:
     assert Product.objects.count() == len(ITEMS) >= 48
-    assert Category.objects.count() == len(SHELVES) >= 6
+    assert Category.objects.count() == len(CATEGORIES) >= 6
+    captions = Category.objects.order_by("path").values_list("caption", flat=True)
+    assert list(captions) == [category.caption for category in CATEGORIES]
     for login in seeding.LOGINS:
         assert f"{login.email}" in seeded
         assert login.password in seeded
@@ -50,7 +52,7 @@ def test_second_run_changes_nothing(seeded: str) -> None:
     assert Counter({table: table.objects.count() for table in tables}) == before
 
 
-def test_second_run_does_not_fill_up_what_was_sold(seeded: str) -> None:
+def test_second_run_does_not_restock_what_was_sold(seeded: str) -> None:
     StockItem.objects.filter(variant__sku="KP-MUG-PINE").update(on_hand=1)
 
     seed()
@@ -58,7 +60,7 @@ def test_second_run_does_not_fill_up_what_was_sold(seeded: str) -> None:
     assert StockItem.objects.get(variant__sku="KP-MUG-PINE").on_hand == 1
 
 
-def test_every_stock_situation_is_there(seeded: str) -> None:
+def test_every_stock_situation_exists(seeded: str) -> None:
     left = set(StockItem.objects.values_list("on_hand", flat=True))
 
     assert {0, 2} <= left
@@ -72,7 +74,7 @@ def test_stock_came_in_through_movements(seeded: str) -> None:
         assert item.on_hand == sum(move.quantity for move in item.movements.all())
 
 
-def test_every_picture_of_the_catalogue_is_drawn(seeded: str) -> None:
+def test_every_picture_of_the_catalog_is_drawn(seeded: str) -> None:
     paths = set(ProductImage.objects.values_list("path", flat=True))
     paths |= set(Category.objects.values_list("image", flat=True))
 
@@ -108,7 +110,7 @@ def test_variant_has_its_own_picture(seeded: str) -> None:
         ("GOLDENTICKET", [("KP-MUG-PINE", 2)], 2000),
     ],
 )
-def test_demo_code_gives_what_it_says(
+def test_demo_code_gives_its_discount(
     seeded: str, code: str, lines: list[tuple[str, int]], off: int
 ) -> None:
     assert quote_lines(lines, promo_codes=[code]).discount_amount == off
@@ -141,7 +143,7 @@ def test_parcel_has_a_price_everywhere(
 def test_production_gets_no_public_passwords(db: None, settings) -> None:
     settings.DEVELOPMENT = False
 
-    said = seed()
+    output = seed()
 
     assert not User.objects.exists()
-    assert "no demo logins" in said
+    assert "no demo logins" in output

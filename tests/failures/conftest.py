@@ -1,4 +1,4 @@
-"""The shop of these stories, and two web processes for the races among them."""
+"""The shop of these tests, and two web processes for their races."""
 
 import itertools
 import threading
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from apps.orders import intake
-from apps.orders.pending import Accepted, Pending
+from apps.orders.intake import queue
+from apps.orders.intake.pending import Accepted, Pending
 from tests.failures.shoppers import Shopper
 from tests.orders.checkouts import another_process
 from tests.orders.purchases import Shop, committed_database, shop
@@ -30,10 +30,10 @@ def bob(shop: Shop) -> Shopper:
 @pytest.fixture
 def two_processes(
     shop: Shop,
-    another_process: Callable[[], intake.Intake],
+    another_process: Callable[[], queue.Intake],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Checkouts go to two web processes in turn, which share nothing but the database."""
+    """Checkouts alternate between two web processes that share only the database."""
     processes, turn = itertools.cycle([another_process(), another_process()]), threading.Lock()
 
     def submit(pending: Pending) -> Accepted:
@@ -41,4 +41,4 @@ def two_processes(
             process = next(processes)
         return process.submit(pending)
 
-    monkeypatch.setattr(intake, "_intake", SimpleNamespace(submit=submit, drain=lambda _: None))
+    monkeypatch.setattr(queue, "_intake", SimpleNamespace(submit=submit, drain=lambda _: None))

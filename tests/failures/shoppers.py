@@ -1,7 +1,7 @@
-"""Who plays in the stories of this folder, and how a guard is taken away to see what it prevents.
+"""The shoppers of these tests, and how a guard is removed to see what it prevents.
 
 alice, bob = Shopper(shop, "alice"), Shopper(shop, "bob")
-order_id = alice.buys(shop.mug)                     over the API, from an address of her own
+order_id = alice.buys(shop.mug)                     over the API, from an address of their own
 meet(patch, redeem, "decide")                       the first two calls go on together
 with without("one_live_order_per_cart"): …          the database no longer keeps this promise
 """
@@ -31,7 +31,7 @@ _addresses = itertools.count(1)
 
 
 class Shopper(Api):
-    """A guest with an app, who knows the tokens of what she ordered."""
+    """A guest with an app that keeps the tokens of their orders."""
 
     def __init__(self, shop: Shop, name: str = "alice") -> None:
         number = next(_addresses)
@@ -39,7 +39,7 @@ class Shopper(Api):
         self.shop, self.email = shop, f"{name}@example.com"
         self.tokens: dict[UUID, str] = {}
 
-    def wish(self, *lines: tuple[Variant, int], **given: Any) -> dict[str, Any]:
+    def body(self, *lines: tuple[Variant, int], **given: Any) -> dict[str, Any]:
         """The body of a checkout: one mug, unless `lines` or a `cart` are given."""
         lines = lines or ((self.shop.mug, 1),)
         wanted = [{"sku": variant.sku, "quantity": quantity} for variant, quantity in lines]
@@ -61,7 +61,7 @@ class Shopper(Api):
 
     def buys(self, *lines: tuple[Variant, int], key: str | None = None, **given: Any) -> UUID:
         """Order; it must be accepted."""
-        answer = self.orders(self.wish(*lines, **given), key=key)
+        answer = self.orders(self.body(*lines, **given), key=key)
         assert answer.status_code == 202, answer.content
         return UUID(answer.json()["order"]["id"])
 
@@ -81,7 +81,7 @@ class Shopper(Api):
         return [(line["sku"], line["quantity"]) for line in document["lines"]]
 
     def sees(self, order_id: UUID) -> str:
-        """The order's status, as her app polls it."""
+        """The order's status, as the app polls it."""
         answer = self.get(f"/orders/{order_id}/status/", X_Order_Token=self.tokens[order_id])
         assert answer.status_code == 200, answer.content
         status: str = answer.json()["status"]
@@ -117,8 +117,8 @@ def meet(
 ) -> None:
     """The first two calls of `where.name` wait for each other before they begin.
 
-    `after`: once they have their answers, and before anybody acts on hers. `meanwhile` is done
-    while both wait.
+    after: they wait when both have their results, before either goes on. `meanwhile` runs while
+    both wait.
     """
     call, calls = getattr(where, name), itertools.count()
     both = threading.Barrier(2, action=meanwhile, timeout=60)
@@ -142,7 +142,7 @@ def no_row_locks(patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def without(name: str) -> Iterator[None]:
-    """The constraint or unique index `name` is gone; all rows are, when it comes back."""
+    """Without the constraint or index `name`. Afterwards it is back, and all rows are gone."""
     table, restore = _definition(name)
     kind, dropped = ("CONSTRAINT", f'ALTER TABLE "{table}" DROP CONSTRAINT "{name}"')
     if restore.startswith("CREATE"):

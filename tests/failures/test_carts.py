@@ -1,4 +1,4 @@
-"""Carts: stuck for ever after a failed try, charged for what was put in later, lost at login."""
+"""Carts: stuck after a failed attempt, charged for what was added later, lost at login."""
 
 from functools import partial
 from uuid import UUID
@@ -10,14 +10,15 @@ from apps.cart.basket import CartLineView
 from apps.cart.models import CartLine
 from apps.customers.models import User
 from apps.inventory import holds
-from apps.orders import saga
 from apps.orders.models import Order
+from apps.orders.saga import engine
+from apps.web.views.account import sign_in
 from tests.api.conftest import problem
 from tests.factories import PASSWORD, PromoFactory, a_kettle, a_mug, make_alice
 from tests.failures.shoppers import CHALLENGE, DECLINED, Shopper, meet
 from tests.orders.checkouts import everything
 from tests.orders.purchases import TOTAL, Shop, at_once
-from tests.shop.conftest import Visitor
+from tests.web.conftest import Visitor
 
 # --- Cart can never complete after a compensation -------------------------------------------------
 
@@ -42,7 +43,7 @@ def test_cart_completes_after_its_first_order_was_undone(
             shop.hear()
             shop.run()
     assert alice.sees(first) == "CANCELLED"
-    assert alice.in_cart(cart_id) == [(last.sku, 1)], "she need not fill it again"
+    assert alice.in_cart(cart_id) == [(last.sku, 1)], "it need not be filled again"
 
     second = alice.buys(cart=cart_id, key="k-2")
     shop.run()
@@ -64,10 +65,10 @@ def test_cart_of_an_order_that_is_being_undone_says_so_and_is_free_when_it_is_ov
     shop.sandbox.faults({"fault": "outage"})
     assert alice.cancels(first).status_code == 202
     shop.run()
-    assert shop.saga(first).state == "undoing", "her money is not back yet"
+    assert shop.saga(first).state == "undoing", "the money is not refunded yet"
     before = everything()
 
-    refused = alice.orders(alice.wish(cart=cart_id))
+    refused = alice.orders(alice.body(cart=cart_id))
 
     assert problem(refused, 409, "cart_already_ordered")["order"]["id"] == str(first)
     assert everything() == before
@@ -89,7 +90,7 @@ def test_customers_cart_comes_back_from_a_cancelled_order_and_completes(shop: Sh
     assert first.status == "CANCELLED"
 
     back = alice.post(f"/orders/{first.pk}/again/")
-    assert (back.status_code, back["Location"]) == (302, "/cart/")
+    assert (back.status_code, back["Location"]) == (302, f"/checkout/?after={first.pk}")
     alice.post(f"/orders/{first.pk}/again/")  # pressed twice
     form = alice.checkout_form()
     answer = alice.post("/checkout/", form)
@@ -117,7 +118,7 @@ def test_cart_edited_during_payment_changes_neither_order_nor_charge(
     alice.puts(cart_id, shop.mug, 5)
     alice.puts(cart_id, kettle, 1)
     shop.answer_challenge(order_id, "approve")
-    again = alice.orders(alice.wish(cart=cart_id, payment_method=CHALLENGE), key="k-1")
+    again = alice.orders(alice.body(cart=cart_id, payment_method=CHALLENGE), key="k-1")
     shop.hear()
     shop.run()
 
@@ -126,11 +127,13 @@ def test_cart_edited_during_payment_changes_neither_order_nor_charge(
     assert [(line.sku, line.quantity) for line in order.lines.all()] == [(shop.mug.sku, 1)]
     assert (order.total_amount, shop.at_gateway(order_id)) == (TOTAL, [("succeeded", TOTAL, 0)])
     assert (shop.stock(), shop.stock(kettle)) == ((9, 0), (5, 0))
-    assert alice.in_cart(cart_id) == [(shop.mug.sku, 5), (kettle.sku, 1)], "hers to keep"
+    assert alice.in_cart(cart_id) == [(shop.mug.sku, 1)], "what was ordered"
+    following = alice.get(f"/carts/{cart_id}/").json()["next_cart"]
+    assert alice.in_cart(following) == [(shop.mug.sku, 5), (kettle.sku, 1)], "the rest stays"
     shop.assert_confirmed(order_id)
 
 
-def test_customers_cart_edited_during_payment_is_her_next_one(shop: Shop) -> None:
+def test_customers_cart_edited_during_payment_is_their_next_one(shop: Shop) -> None:
     user, kettle = make_alice(), a_kettle(stock=5)
     alice = Visitor(raise_request_exception=False)
     alice.force_login(user)
@@ -152,7 +155,7 @@ def test_customers_cart_edited_during_payment_is_her_next_one(shop: Shop) -> Non
     shop.assert_confirmed(order.pk)
 
 
-def test_cart_edited_in_another_tab_is_not_charged_at_a_total_nobody_saw(
+def test_cart_edited_in_another_tab_is_not_charged_at_a_total_that_was_not_shown(
     shop: Shop, alice: Shopper
 ) -> None:
     cart_id = alice.cart_of((shop.mug, 1))
@@ -160,7 +163,7 @@ def test_cart_edited_in_another_tab_is_not_charged_at_a_total_nobody_saw(
     alice.puts(cart_id, shop.mug, 3)
     before = everything()
 
-    refused = alice.orders(alice.wish(cart=cart_id, expected_total=seen))
+    refused = alice.orders(alice.body(cart=cart_id, expected_total=seen))
 
     quote = problem(refused, 409, "price_changed")["quote"]
     assert quote["totals"]["total"] == {"amount": "64.45", "currency": "USD"}
@@ -193,7 +196,7 @@ def test_cart_edited_while_it_is_ordered_is_ordered_as_it_was_read(
     assert order.subtotal_amount == line.quantity * 1800
     assert shop.at_gateway(order.pk) == [("succeeded", order.total_amount, 0)]
     assert shop.stock() == (10 - line.quantity, 0)
-    assert saga.advance() == 0
+    assert engine.advance() == 0
     shop.assert_confirmed(order.pk)
 
 
@@ -223,7 +226,7 @@ def signs_in(browser: Visitor, user: User) -> None:
     assert answer.status_code == 302, answer.content
 
 
-def her_cart(user: User) -> dict[str, int]:
+def customers_cart(user: User) -> dict[str, int]:
     return {line.sku: line.quantity for line in carts.of_user(user).lines}
 
 
@@ -233,11 +236,11 @@ def test_merge_on_login_loses_no_line_and_doubles_none(shop: Shop, user: User) -
     merged = {shop.mug.sku: 5, "TRAY": 1, "KETTLE": 3}
 
     signs_in(browser, user)
-    assert her_cart(user) == merged
+    assert customers_cart(user) == merged
     for _ in range(2):
         browser.post("/account/logout/")
         signs_in(browser, user)
-        assert her_cart(user) == merged
+        assert customers_cart(user) == merged
 
     answer = browser.post("/checkout/", browser.checkout_form())
     shop.run()
@@ -259,14 +262,15 @@ def test_merge_of_two_logins_at_once_while_another_tab_adds_loses_and_doubles_no
     for tab in tabs:
         tab.cookies["sessionid"] = browser.cookies["sessionid"].value
     guest = carts.find(UUID(kept["id"]), token=kept["token"])
-    # Both have read the guest's cart; now the other tab adds, and then both bring what they read.
+    # Both have read the guest's cart; now the other tab adds, and then both merge what they read.
     other_tab = partial(carts.add, guest, cup.sku, 1)
-    meet(monkeypatch, customers, "bring", meanwhile=other_tab)
+    meet(monkeypatch, sign_in, "authenticate")  # the first login ends the session of both
+    meet(monkeypatch, customers, "merge_into", meanwhile=other_tab)
 
     answers = at_once(2, lambda n: signs_in(tabs[n], user))
 
     assert answers == [None, None]
-    assert her_cart(user) == {shop.mug.sku: 7, "TRAY": 1, "KETTLE": 3, "CUP": 1}
+    assert customers_cart(user) == {shop.mug.sku: 7, "TRAY": 1, "KETTLE": 3, "CUP": 1}
 
 
 @pytest.mark.race
@@ -284,9 +288,10 @@ def test_control_merge_that_adds_up_doubles_the_lines_of_two_logins(
             carts.add(cart, line.sku, line.quantity)
         return carts.of_user(user)
 
-    monkeypatch.setattr(customers, "bring", adds_up)
-    meet(monkeypatch, customers, "bring")
+    monkeypatch.setattr(customers, "merge_into", adds_up)
+    meet(monkeypatch, sign_in, "authenticate")
+    meet(monkeypatch, customers, "merge_into")
 
     at_once(2, lambda n: signs_in(tabs[n], user))
 
-    assert her_cart(user) == {shop.mug.sku: 9, "TRAY": 1}, "five, and twice the same two"
+    assert customers_cart(user) == {shop.mug.sku: 9, "TRAY": 1}, "five, and twice the same two"

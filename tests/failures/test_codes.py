@@ -1,4 +1,4 @@
-"""Promo codes: the use that was counted twice, twice given, or lost after the money was taken."""
+"""Promo codes: a use counted twice, given twice, or lost after the payment."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -21,7 +21,7 @@ from tests.failures.shoppers import (
 )
 from tests.orders.checkouts import everything
 from tests.orders.purchases import TOTAL, Shop, at_once
-from tests.shop.conftest import Visitor
+from tests.web.conftest import Visitor
 
 TEN_OFF = 1800 - 180 + 599 + 134  # goods, shipping, and 8.25 % tax on the goods
 
@@ -37,7 +37,7 @@ def uses(promo: Promo) -> tuple[int, int]:
 
 def both_order(alice: Shopper, bob: Shopper, code: str) -> list:
     both = (alice, bob)
-    return accepted_first(at_once(2, lambda n: both[n].orders(both[n].wish(promo_code=code))))
+    return accepted_first(at_once(2, lambda n: both[n].orders(both[n].body(promo_code=code))))
 
 
 @pytest.mark.race
@@ -113,7 +113,7 @@ def test_3d_secure_counts_a_promo_once(shop: Shop, alice: Shopper) -> None:
     browser = Visitor(raise_request_exception=False)
     way_back = f"/orders/{order_id}/?token={alice.tokens[order_id]}&redirect_status=succeeded"
     assert {browser.get(way_back, follow=True).status_code for _ in range(2)} == {200}
-    again = alice.orders(alice.wish(promo_code="WELCOME", payment_method=CHALLENGE), key="k-1")
+    again = alice.orders(alice.body(promo_code="WELCOME", payment_method=CHALLENGE), key="k-1")
     shop.hear()
     shop.run()
     shop.hear()
@@ -140,7 +140,7 @@ def test_3d_secure_refused_gives_a_promo_back_once(
         shop.hear()
         shop.run()
 
-    assert uses(promo) == (1, 1), "hers came back once, bob's is still his"
+    assert uses(promo) == (1, 1), "alice's use came back once, bob's still counts"
     assert Redemption.objects.get(live=True).order_id == bobs
     shop.assert_cancelled(order_id)
     shop.assert_confirmed(bobs)
@@ -169,12 +169,12 @@ def test_code_that_expires_while_the_bank_asks_still_counts(
     assert shop.at_gateway(order_id) == [("succeeded", TEN_OFF, 0)]
     assert uses(promo) == (1, 1)
     shop.assert_confirmed(order_id)
-    late = bob.orders(bob.wish(promo_code="TODAY"))
+    late = bob.orders(bob.body(promo_code="TODAY"))
     problem(late, 400, "promo_expired")
-    assert len(shop.intents()) == 1, "she who comes late hears it before she pays"
+    assert len(shop.intents()) == 1, "a late order is refused before it is paid"
 
 
-def test_code_that_expires_in_the_cart_is_said_before_anything_is_charged(
+def test_code_that_expires_in_the_cart_is_refused_before_anything_is_charged(
     shop: Shop, alice: Shopper
 ) -> None:
     promo = PromoFactory(code="TODAY")
@@ -183,7 +183,7 @@ def test_code_that_expires_in_the_cart_is_said_before_anything_is_charged(
     Promo.objects.update(ends_at=Now() - timedelta(seconds=1))
     before = everything()
 
-    refused = alice.orders(alice.wish(cart=cart_id), key="k-1")
+    refused = alice.orders(alice.body(cart=cart_id), key="k-1")
 
     problem(refused, 400, "promo_expired")
     assert everything() == before

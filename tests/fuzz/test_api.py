@@ -1,8 +1,8 @@
-"""Anything the schema allows, and anything it forbids: no 5xx, and answers as the schema says.
+"""Requests that the schema allows and others: no 5xx, and answers that match the schema.
 
-Schemathesis makes the requests from `/api/schema/`; half of them are then led past the front door
-with ids, tokens and whole bodies of a shop that has something to give (world.py). Few examples of
-fixed seed here; `make fuzz` sends thousands, of another seed each time.
+Schemathesis makes the requests from `/api/schema/`; half of them then get ids,
+tokens and bodies that exist in a seeded shop (seeded_shop.py). Here few examples of a fixed seed;
+`make fuzz` sends thousands, of another seed each time.
 """
 
 import os
@@ -24,12 +24,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from apps.orders import intake
-from apps.sales import on_sale
+from apps.flash_sales import active_sales
+from apps.orders.intake import queue
 from apps.shipping import rates as shipping_rates
 from apps.taxes import rates as tax_rates
 from storefront.wsgi import application
-from tests.fuzz.world import World, make_world
+from tests.fuzz.seeded_shop import SeededShop, seed_shop
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES") or 12)  # for each call and kind of shopper
 SEED = int(os.environ.get("FUZZ_SEED") or 20)
@@ -47,13 +47,13 @@ sent: Counter[int] = Counter()
 
 
 @pytest.fixture(autouse=True)
-def world(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def seeded(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeededShop]:
     monkeypatch.setattr(django_settings, "RATE_LIMITS", False)
     shipping_rates.forget()
     tax_rates.forget()
-    yield make_world()
-    intake.drain()
-    on_sale.forget()
+    yield seed_shop()
+    queue.drain()
+    active_sales.forget()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,8 +65,10 @@ def tally() -> Iterator[None]:
 
 @pytest.mark.parametrize("who", ["guest", "alice"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda found: found.label)
-def test_answer_is_one_that_the_schema_describes(operation: Any, who: str, world: World) -> None:
-    lead = leads(world, operation.definition.raw["operationId"])
+def test_answer_is_one_that_the_schema_describes(
+    operation: Any, who: str, seeded: SeededShop
+) -> None:
+    lead = leads(seeded, operation.definition.raw["operationId"])
 
     @seed(SEED)
     @settings(
@@ -88,7 +90,7 @@ def test_answer_is_one_that_the_schema_describes(operation: Any, who: str, world
             {name: lead[name] for name in case.path_parameters if name in lead}
         )
         if lead["led"]:
-            case.headers.update(world.rights[who])
+            case.headers.update(seeded.credentials[who])
             for name in case.query:
                 if name in lead:
                     case.query[name] = lead[name]
@@ -101,16 +103,16 @@ def test_answer_is_one_that_the_schema_describes(operation: Any, who: str, world
     ask()
 
 
-def leads(world: World, operation_id: str) -> st.SearchStrategy[dict[str, Any]]:
+def leads(seeded: SeededShop, operation_id: str) -> st.SearchStrategy[dict[str, Any]]:
     """Draws of what leads somewhere: a value for each parameter, perhaps a body and the rights."""
-    bodies = world.bodies.get(operation_id) or [None]
+    bodies = seeded.bodies.get(operation_id) or [None]
     return st.fixed_dictionaries(
         {
             "led": st.sampled_from([True, True, True, False]),
             "body": st.sampled_from([*bodies, None]),
             "dice": st.randoms(use_true_random=False),
         },
-        optional={name: st.sampled_from(found) for name, found in world.parameters.items()},
+        optional={name: st.sampled_from(found) for name, found in seeded.parameters.items()},
     )
 
 

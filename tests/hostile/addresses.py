@@ -1,4 +1,4 @@
-"""Every address of the shop, read from its URLconf: a new one is attacked without being told."""
+"""Every address of the shop, read from its URLconf, so that a new one is attacked too."""
 
 import re
 import uuid
@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 
 PARAMETER = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>")
-# What stands in an address where it does not matter whether there is such a thing.
+# Values for an address's parameters; nothing needs to exist under them.
 FILLED = {
     "int": "7",
     "str": "x",
@@ -18,7 +18,7 @@ FILLED = {
 }
 
 
-# Whose answer is 503 where something is slow or away, and should be.
+# Addresses that rightly answer 503 when a server is slow or unavailable.
 MACHINES = ("/healthz", "/readyz", "/metrics")
 
 
@@ -31,7 +31,7 @@ def patterns(resolver: URLResolver | None = None, before: str = "/") -> Iterator
         elif isinstance(entry, URLPattern) and isinstance(entry.pattern, RoutePattern):
             yield route
         else:
-            assert isinstance(entry.pattern, RegexPattern), "a kind of address nobody attacks yet"
+            assert isinstance(entry.pattern, RegexPattern), "a kind of address that no test attacks"
 
 
 def filled(route: str, **values: str) -> str:
@@ -40,7 +40,7 @@ def filled(route: str, **values: str) -> str:
 
 
 def of_pages() -> list[str]:
-    """What a shopper's browser asks for."""
+    """The routes that a shopper's browser requests."""
     return sorted(
         route
         for route in patterns()

@@ -1,4 +1,4 @@
-"""Who attacks, and what there is to attack. The rows of the tests' files say what must come out."""
+"""Clients of an attacker, and a shop to attack."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,38 +7,32 @@ import pytest
 from django.test import Client
 
 from apps.catalog.models import Variant
-from apps.customers.models import User
-from apps.orders import intake
+from apps.orders.intake import queue
 from apps.shipping import rates as shipping_rates
 from apps.taxes import rates as tax_rates
 from tests.api.conftest import Api
-from tests.factories import ADDRESS, a_mug, make_alice, make_clerk, ship_everywhere
-from tests.shop.conftest import Visitor
+from tests.factories import ADDRESS, a_mug, make_clerk, ship_everywhere
+from tests.web.conftest import Visitor
 
 JSON = "application/json"
 
 
 @pytest.fixture(autouse=True)
 def fresh_tables() -> None:
-    """Rates are remembered for seconds, tests are shorter."""
+    """Rates are cached for seconds; tests are shorter than that."""
     shipping_rates.forget()
     tax_rates.forget()
 
 
 @pytest.fixture
-def alice(db: None) -> User:
-    return make_alice()
-
-
-@pytest.fixture
 def api() -> Api:
-    """An app, a guest's."""
+    """An app of a guest."""
     return Api()
 
 
 @pytest.fixture
 def visitor() -> Visitor:
-    """A browser, a guest's."""
+    """A browser of a guest."""
     return Visitor(raise_request_exception=False)
 
 
@@ -50,7 +44,7 @@ def mallory() -> Visitor:
 
 @pytest.fixture
 def office(db: None) -> Client:
-    """The browser of somebody who may do everything in the back office."""
+    """The browser of a superuser."""
     client = Client(raise_request_exception=False)
     client.force_login(make_clerk())
     return client
@@ -58,10 +52,10 @@ def office(db: None) -> Client:
 
 @pytest.fixture
 def mug(transactional_db: None) -> Iterator[Variant]:
-    """Three mugs in a shop that takes orders: committed, for the intake's own connection."""
+    """Three mugs in a shop that takes orders; committed: the intake has its own connection."""
     ship_everywhere(price=599)
     yield a_mug(stock=3, price=1800)
-    intake.drain()
+    queue.drain()
 
 
 @pytest.fixture

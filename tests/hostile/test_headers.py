@@ -1,4 +1,4 @@
-"""What production tells browsers: policies, cookies, nothing over plain http.
+"""What production sends to browsers: policies, cookies, nothing over plain http.
 
 Asked of a process with a production machine's environment, since DEBUG changes half of it.
 """
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
-from storefront import embedded
+from tools import embedded
 
 ASK = """
 import json, sys
@@ -43,8 +43,8 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def told(django_db_setup, django_db_blocker, tmp_path_factory):
-    """What each page of a shop in production answered, and the cookies it gave."""
+def answers(django_db_setup, django_db_blocker, tmp_path_factory):
+    """The answer of each page of a shop in production, and its cookies."""
     home = tmp_path_factory.mktemp("production")
     (home / "static").mkdir()
     with django_db_blocker.unblock():
@@ -56,8 +56,14 @@ def told(django_db_setup, django_db_blocker, tmp_path_factory):
         "SECRET_KEY_FALLBACKS": "".join(chr(97 + (5 * n) % 26) for n in range(60)),
         "ALLOWED_HOSTS": "shop.example",
         "SHOP_URL": "https://shop.example",
+        "EDGE_TLS": "auto",
         "DATABASE_URL": embedded.database_url(settings.STOREFRONT_HOME, database),
         "REDIS_URL": embedded.redis_url(settings.STOREFRONT_HOME),
+        "CARTS_REDIS_URL": embedded.redis_url(settings.STOREFRONT_HOME, embedded.REDIS_CARTS),
+        "CACHE_REDIS_URL": embedded.redis_url(settings.STOREFRONT_HOME, embedded.REDIS_CACHE),
+        "RATE_LIMITS_REDIS_URL": embedded.redis_url(
+            settings.STOREFRONT_HOME, embedded.REDIS_LIMITS
+        ),
         "STRIPE_SECRET_KEY": "sk_test_" + "a" * 32,
         "STRIPE_PUBLIC_KEY": "pk_test_aaaaaaaa",
     }
@@ -86,8 +92,8 @@ def policy(answer):
 
 
 @pytest.mark.parametrize("path", [*PAGES, *NO_PAGES])
-def test_every_answer_says_how_far_it_may_be_trusted(told, path):
-    answer = told[path]
+def test_every_answer_has_the_security_headers(answers, path):
+    answer = answers[path]
 
     assert answer["status"] in (200, 404), answer
     assert answer["X-Content-Type-Options"] == "nosniff"
@@ -102,8 +108,8 @@ def test_every_answer_says_how_far_it_may_be_trusted(told, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_runs_an_inline_script_or_one_from_elsewhere(told, path):
-    found = policy(told[path])
+def test_no_page_runs_an_inline_script_or_one_from_elsewhere(answers, path):
+    found = policy(answers[path])
 
     assert found["default-src"] == ["'self'"]
     assert found["object-src"] == found["base-uri"] == ["'none'"]
@@ -112,45 +118,45 @@ def test_no_page_runs_an_inline_script_or_one_from_elsewhere(told, path):
     if path in SHOPS:
         allowed |= {"https://js.stripe.com"}
     elif path.startswith("/admin/"):
-        allowed |= {"'unsafe-eval'"}  # Alpine's price: docs/adr/0022-policies-of-pages.md
+        allowed |= {"'unsafe-eval'"}  # Alpine needs it: docs/adr/0022-policies-of-pages.md
     assert set(found["script-src"]) == allowed
-    assert "camera=()" in told[path]["Permissions-Policy"]
+    assert "camera=()" in answers[path]["Permissions-Policy"]
 
 
 @pytest.mark.parametrize("path", SHOPS)
-def test_no_page_of_the_shop_has_a_style_from_elsewhere(told, path):
-    assert policy(told[path])["style-src"] == ["'self'"]
+def test_no_page_of_the_shop_has_a_style_from_elsewhere(answers, path):
+    assert policy(answers[path])["style-src"] == ["'self'"]
 
 
-def test_stripes_origins_are_there_only_with_stripe(told, client, db):
+def test_stripes_origins_are_there_only_with_stripe(answers, client, db):
     """Tests run with the sandbox, which has no origin of its own."""
-    assert "https://hooks.stripe.com" in policy(told["/"])["frame-src"]
-    assert 'payment=(self "https://js.stripe.com")' in told["/"]["Permissions-Policy"]
+    assert "https://hooks.stripe.com" in policy(answers["/"])["frame-src"]
+    assert 'payment=(self "https://js.stripe.com")' in answers["/"]["Permissions-Policy"]
     here = client.get("/")
     assert "stripe" not in here["Content-Security-Policy"]
     assert "stripe" not in here["Permissions-Policy"]
 
 
 @pytest.mark.parametrize("path", NO_PAGES)
-def test_what_is_no_page_loads_nothing(told, path):
-    assert policy(told[path]) == {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
+def test_answers_that_are_not_pages_load_nothing(answers, path):
+    assert policy(answers[path]) == {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
 
 
-def test_cookies_belong_to_this_host_alone(told):
-    assert told["entered"] == 302, told["entered"]
-    assert set(told["cookies"]) >= {"__Host-session", "__Host-csrf"}
-    for name, cookie in told["cookies"].items():
+def test_cookies_belong_to_this_host_alone(answers):
+    assert answers["entered"] == 302, answers["entered"]
+    assert set(answers["cookies"]) >= {"__Host-session", "__Host-csrf"}
+    for name, cookie in answers["cookies"].items():
         assert cookie["secure"] is True, name
         assert cookie["httponly"] is True, name
         assert cookie["samesite"] == "Lax", name
         assert (cookie["path"], cookie["domain"]) == ("/", ""), name
 
 
-def test_plain_http_leads_to_https(told):
-    assert told["plain http"] == "https://shop.example/account/login/"
+def test_plain_http_leads_to_https(answers):
+    assert answers["plain http"] == "https://shop.example/account/login/"
 
 
-def test_answers_with_somebodys_data_stay_out_of_caches(visitor, alice):
+def test_answers_with_personal_data_stay_out_of_caches(visitor, alice):
     visitor.force_login(alice)
 
     for path in ("/account/", "/account/addresses/", "/cart/", "/account/login/", "/admin/login/"):
@@ -162,7 +168,7 @@ def test_error_page_shows_no_traceback(db, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("sk_test_" + "a" * 32)
 
-    monkeypatch.setattr("apps.shop.views.catalogue.browse.products", fail)
+    monkeypatch.setattr("apps.web.views.catalog.browse.products", fail)
 
     broken = Client(raise_request_exception=False).get("/search/?q=mug")
 

@@ -1,7 +1,7 @@
 """In a real browser: markup runs nowhere, and the policies break no page, the office's included.
 
-A policy would hide markup that was not escaped: it blocks the script and tells only the console.
-So quiet means that there was nothing to block.
+A policy would hide markup that was not escaped: it blocks the script and reports that only on the
+console. So an empty console means that there was nothing to block.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from selenium.webdriver.common.by import By
 
-from storefront.stack import Stack
 from tests.journeys.shopper import ADDRESS, App
 from tests.journeys.test_buying_in_chromium import WATCH, Window
+from tools.stack import Stack
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -63,7 +63,7 @@ def assert_nothing_ran(window: Window, what: str) -> None:
 
 
 def shows(window: Window) -> bool:
-    """Whether the page has the markup in it, as words."""
+    """Whether the page has the markup in it, as text."""
     return bool(window.run("return document.body.textContent.includes(arguments[0])", ALERT))
 
 
@@ -98,7 +98,7 @@ def test_markup_of_suppliers_and_shoppers_runs_nowhere(
     window.until_text("[data-live]", "Live: this page moves by itself.")
     assert shows(window)
     with psycopg.connect(live_stack.database_url, autocommit=True) as books:
-        # A move whose words somebody else chose (a bank's, a carrier's): heard over the socket.
+        # A transition whose text a third party chose (bank, carrier), received over the websocket.
         books.execute(
             "WITH moved AS (UPDATE orders_order SET seq = seq + 1 WHERE id = %s RETURNING *)"
             " INSERT INTO orders_orderevent (order_id, seq, status, message, actor, created_at)"
@@ -125,10 +125,14 @@ def test_the_office_works_under_its_policy_and_shows_markup_as_text(
     placed = app.buy((evil_mug, 1), shipping_address=ADDRESS | {"name": ALERT, "city": ALERT})
     app.follow(placed, "CONFIRMED")
     window.open("/admin/login/")
-    assert_nothing_ran(window, "the door")
+    assert_nothing_ran(window, "the sign-in page")
     sign_in_to_the_office(window)
     window.until(lambda: window.run("return !!window.Alpine"), "Alpine runs")
     assert_nothing_ran(window, "today")
+    window.open("/admin/second-factor/")
+    drawn = "const code = document.querySelector('.bo-qr'); return code.naturalWidth > 100"
+    assert window.run(drawn), "the policy lets the code for the phone be drawn"
+    assert_nothing_ran(window, "second factor")
     window.open("/admin/orders/order/")
     assert_nothing_ran(window, "orders")
     window.open("/admin/catalog/product/?q=evilware")
@@ -140,13 +144,13 @@ def test_the_office_works_under_its_policy_and_shows_markup_as_text(
     window.open(f"/admin/orders/order/{placed.id}/change/")
     assert shows(window)
     assert_nothing_ran(window, "order")
-    deed = window.run(
+    action = window.run(
         "return [...document.querySelectorAll('a')].map(a => a.href).find(h => /cancel/.test(h))"
     )
-    assert deed, "an order that can be called off shows how"
-    window.open(deed.removeprefix(window.url))
+    assert action, "an order that can be called off shows how"
+    window.open(action.removeprefix(window.url))
     assert "form_id" in window.chrome.page_source
-    assert_nothing_ran(window, "deed")
+    assert_nothing_ran(window, "action")
 
 
 def test_the_apis_browser_works_under_its_policy(window: Window) -> None:

@@ -1,6 +1,6 @@
-"""Two hundred at once for what there is little of: as many win as there are, and the books balance.
+"""Two hundred buyers at once for a few units: as many succeed as there are, and the books balance.
 
-At the real servers, over HTTP; whoever loses is told why and by nothing but a refusal.
+At the real servers, over HTTP; every other buyer gets a refusal that names the reason.
 """
 
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storefront.stack import Stack
 from tests.journeys.shopper import ACCEPTED, App, codes, crowd
+from tools.stack import Stack
 
 pytestmark = [pytest.mark.journey, pytest.mark.race]
 
@@ -22,7 +22,7 @@ HEADER = (
 
 
 @pytest.fixture(scope="module")
-def shelf(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
+def scarce_goods(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Five of one thing, plenty of another, and a code for one."""
     file: Path = tmp_path_factory.mktemp("hostile") / "goods.csv"
     rows = [
@@ -41,25 +41,25 @@ def shelf(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def rush(url: str, sku: str, **changes: str) -> Counter[str]:
-    """What `MANY` buyers at once are told."""
+    """How many of `MANY` buyers at once got each answer."""
     answers = crowd(MANY, lambda number: App(url).checkout((sku, 1), **changes))
     ACCEPTED.extend(a.json()["order"]["id"] for a in answers if a.status_code == 202)
     return Counter(codes(answers))
 
 
-def test_last_units_go_to_as_many_as_there_are(live_stack: Stack, shelf: None) -> None:
-    told = rush(live_stack.url, "HOSTILE-FEW")
+def test_last_units_go_to_as_many_as_there_are(live_stack: Stack, scarce_goods: None) -> None:
+    outcomes = rush(live_stack.url, "HOSTILE-FEW")
 
-    assert told == {"202": 5, "out_of_stock": MANY - 5}
-
-
-def test_last_use_of_a_code_goes_to_one(live_stack: Stack, shelf: None) -> None:
-    told = rush(live_stack.url, "HOSTILE-MANY", promo_code="hostile one")
-
-    assert told == {"202": 1, "promo_exhausted": MANY - 1}
+    assert outcomes == {"202": 5, "out_of_stock": MANY - 5}
 
 
-def test_the_books_balance_afterwards(live_stack: Stack, shelf: None) -> None:
+def test_last_use_of_a_code_goes_to_one(live_stack: Stack, scarce_goods: None) -> None:
+    outcomes = rush(live_stack.url, "HOSTILE-MANY", promo_code="hostile one")
+
+    assert outcomes == {"202": 1, "promo_exhausted": MANY - 1}
+
+
+def test_the_books_balance_afterwards(live_stack: Stack, scarce_goods: None) -> None:
     audit = live_stack.manage("audit", "--safety")
 
     assert audit.returncode == 0, audit.stdout

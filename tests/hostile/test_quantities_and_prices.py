@@ -1,4 +1,4 @@
-"""Numbers that are no quantity, and fields that are not the client's to say."""
+"""Numbers that are not quantities, and fields that a client must not set."""
 
 import json
 from decimal import Decimal
@@ -10,7 +10,7 @@ from apps.orders.models import Order, OrderLine
 from tests.api.conftest import problem
 from tests.factories import ADDRESS, make_bob
 
-# As JSON would spell them; NaN and Infinity are no JSON at all.
+# As written in JSON; NaN and Infinity are not valid JSON.
 NO_QUANTITY = ["-1", "1.5", "2147483648", "9223372036854775808", '"1e9"', "1e9", "true", '"2"',
                "null", "[]", "{}", "NaN", "Infinity", "-0.0", "1" * 5000]  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_pages_take_no_such_quantity_either(visitor, mug, quantity):
     assert visitor.session["count"] == 2
 
 
-def test_price_status_and_owner_are_not_the_clients_to_say(api, mug, buy):
+def test_price_status_and_owner_cannot_be_set_by_the_client(api, mug, buy):
     bob = make_bob()
     claims = {
         "total": {"amount": "0.01", "currency": "USD"}, "price": "0.01", "status": "CONFIRMED",
@@ -111,7 +111,7 @@ def test_cheaper_total_in_the_form_is_shown_and_not_charged(visitor, mug):
     assert not Order.objects.exists()
 
 
-def test_profile_makes_nobody_staff(api, alice):
+def test_profile_makes_no_one_staff(api, alice):
     claims = {"name": "A", "is_staff": True, "is_superuser": True, "email": "root@example.com"}
 
     assert api.as_user(alice).patch("/me/", claims).status_code == 200

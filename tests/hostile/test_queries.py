@@ -1,8 +1,8 @@
-"""SQL and worse in what sorts, filters and looks up: refused by name, never run."""
+"""SQL in parameters that sort, filter and search: refused by name, never run."""
 
 import pytest
 
-from apps.api import parameters
+from apps.api import pagination, parameters
 from apps.orders.models import Order
 from apps.promos.models import Redemption
 from tests.api.conftest import Api, problem
@@ -25,6 +25,8 @@ def test_api_takes_no_sql_to_sort_or_filter_by(api, name, sql):
 
     if name == "category" and parameters.SLUG.fullmatch(sql):
         assert answer.json()["results"] == [], "a name like any other"
+    elif name == "cursor" and pagination.LETTERS.fullmatch(sql):
+        problem(answer, 404, "not_found")  # a page like any other
     else:
         problem(answer, 400, "invalid")
     for path in ("/orders/", "/me/addresses/"):
@@ -67,7 +69,7 @@ def test_office_filters_by_what_it_lists_and_nothing_else(office, query):
         answer = office.get(f"{path}?{query}")
         assert answer.status_code in (200, 302, 400), (path, answer.status_code)
         if "password" in query:
-            assert answer.status_code != 200, "a hash is not to be guessed letter by letter"
+            assert answer.status_code != 200, "a hash must not be guessed character by character"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_office_filters_by_what_it_lists_and_nothing_else(office, query):
      "MORN\u200bING", "M\u00adORNING", "MORNİNG"],
 )  # fmt: skip
 def test_code_is_the_same_however_it_looks(api, mug, buy, typed):
-    """As `once per customer` and `last use` count by the code, so must whoever types it anew."""
+    """`once per customer` and `last use` are counted by the code, however it is typed."""
     PromoFactory(code="MORNING", total_limit=1)
 
     assert api.checkout(buy(promo_code="MORNING")).status_code == 202

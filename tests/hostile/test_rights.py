@@ -1,4 +1,4 @@
-"""What is somebody else's: not found, not guessable, not reachable through her browser."""
+"""Other people's data: not found, not guessable, not reachable through their browsers."""
 
 import asyncio
 import gc
@@ -12,11 +12,11 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.cart import carts
+from apps.core import rate_limits, wrong_tokens
 from apps.customers.models import Address
-from apps.live.routing import application
 from apps.orders.models import Order
 from apps.orders.tokens import order_token
-from storefront import rate_limits
+from apps.realtime.routing import application
 from tests.api.conftest import Api, problem
 from tests.factories import (
     ADDRESS,
@@ -30,7 +30,7 @@ from tests.factories import (
     make_clerk,
 )
 from tests.hostile import addresses
-from tests.live.websocket import WebsocketCommunicator
+from tests.realtime.websocket import WebsocketCommunicator
 
 pytestmark = pytest.mark.django_db
 
@@ -86,13 +86,13 @@ def test_anothers_order_has_no_page(visitor, order):
 
 
 def test_anothers_cart_is_not_found(api, mug, alice, buy, monkeypatch):
-    monkeypatch.setattr("apps.cart.guests.LOSS_IS_FELT_FOR", timedelta(0))  # emptied long ago
-    hers = carts.of_user(alice)
-    carts.set_line(hers, mug.sku, 1)
+    monkeypatch.setattr("apps.cart.guests.loss.LOSS_MATTERS_FOR", timedelta(0))  # emptied long ago
+    of_alice = carts.of_user(alice)
+    carts.set_line(of_alice, mug.sku, 1)
     guests = carts.create_guest()
     mallory = Api("198.51.100.66")
     mallory.new_cart()  # a right to another cart
-    for cart in (hers.id, guests.id, NOBODYS):
+    for cart in (of_alice.id, guests.id, NOBODYS):
         path = f"/carts/{cart}/"
         answers = [
             mallory.get(path),
@@ -141,8 +141,8 @@ def test_the_office_is_not_for_customers(visitor, alice):
 
 
 def guesses(ask):
-    """The answers to as many guesses as are let pass, and to two more."""
-    return [ask(number) for number in range(rate_limits.WRONG_TOKENS_OF_ADDRESS.amount + 2)]
+    """The answers to as many guesses as are allowed, and to two more."""
+    return [ask(number) for number in range(rate_limits.WRONG_TOKENS.amount + 2)]
 
 
 @pytest.mark.parametrize("path", ["/orders/{}/status/", "/orders/{}/", "/carts/{}/"])
@@ -160,10 +160,10 @@ def test_app_that_guesses_tokens_is_404_then_429(order, path):
 
     assert set(codes[:-2]) == {404}
     assert codes[-1] == 429
-    # Now even the right one opens nothing there; from elsewhere it does.
+    # The right token opens it all the same, from that address as from any other.
     right = {"X-Order-Token": order_token(order.pk)}
     order_path = f"/orders/{order.pk}/status/"
-    problem(guesser.get(order_path, **right), 429, "rate_limited")
+    assert guesser.get(order_path, **right).status_code == 200
     assert Api("192.0.2.67").get(order_path, **right).status_code == 200
 
 
@@ -176,7 +176,8 @@ def test_browser_that_guesses_tokens_is_404_then_429(mallory, visitor, order):
     assert answers[-1].status_code == 429
     assert int(answers[-1]["Retry-After"]) >= 1
     assert "Slowly, please." in answers[-1].content.decode()
-    assert visitor.get(path, {"token": order_token(order.pk)}).status_code == 200
+    for browser in (mallory, visitor):
+        assert browser.get(path, {"token": order_token(order.pk)}).status_code == 200
 
 
 def test_right_tokens_are_no_guesses(order):
@@ -195,9 +196,9 @@ def closed_with(path, *, times=1):
         codes = []
         for _ in range(times):
             socket = WebsocketCommunicator(application, path)
-            connected, _chosen = await socket.connect(timeout=10)
+            connected, _chosen = await socket.connect(timeout=60)
             assert connected
-            message = await socket.receive_output(timeout=10)
+            message = await socket.receive_output(timeout=60)
             codes.append(message["code"] if message["type"] == "websocket.close" else 0)
             await socket.disconnect()
         return codes
@@ -212,15 +213,15 @@ def test_socket_that_guesses_tokens_is_4404_then_4429():
     order = OrderFactory()
     OrderEventFactory(order=order)
     path = f"/ws/orders/{order.pk}/?token="
-    limit = rate_limits.WRONG_TOKENS_OF_ADDRESS
+    limit = rate_limits.WRONG_TOKENS
     for _ in range(limit.amount - 2):
-        rate_limits.count(limit, "192.0.2.1")
+        wrong_tokens.count("order", order.pk, "guess")
 
     codes = closed_with(f"{path}{'0' * 40}", times=4)
 
     assert codes[:2] == [4404, 4404]
     assert codes[-1] == 4429
-    assert closed_with(f"{path}{order_token(order.pk)}") == [4429]
+    assert closed_with(f"{path}{order_token(order.pk)}") == [0]
 
 
 # --- Missing or wrong CSRF → 403 ----------------------------------------------------------------
@@ -280,15 +281,15 @@ def test_office_is_not_written_to_from_elsewhere():
 # --- Sessions and where a sign-in leads ---------------------------------------------------------
 
 
-def credentials(door, alice, clerk):
-    """(login, password) that open `door`."""
-    if "register" in door:
+def credentials(path, alice, clerk):
+    """(login, password) for the form at `path`."""
+    if "register" in path:
         return "carol@example.com", "three-slow-kettles"
-    return (clerk if "admin" in door else alice).email, PASSWORD
+    return (clerk if "admin" in path else alice).email, PASSWORD
 
 
-@pytest.mark.parametrize("door", ["/account/login/", "/account/register/", "/admin/login/"])
-def test_session_id_fixed_before_the_login_is_rotated(alice, door):
+@pytest.mark.parametrize("path", ["/account/login/", "/account/register/", "/admin/login/"])
+def test_session_id_fixed_before_the_login_is_rotated(alice, path):
     clerk = make_clerk()
     browser = Client()
     session = browser.session
@@ -296,11 +297,11 @@ def test_session_id_fixed_before_the_login_is_rotated(alice, door):
     session.save()
     browser.cookies["sessionid"] = fixed = session.session_key
     email = {"/account/login/": alice.email, "/admin/login/": clerk.email}.get(
-        door, "c@example.com"
+        path, "c@example.com"
     )
-    password = "three-slow-kettles" if "register" in door else PASSWORD
+    password = "three-slow-kettles" if "register" in path else PASSWORD
 
-    answer = browser.post(door, {"email": email, "username": email, "password": password})
+    answer = browser.post(path, {"email": email, "username": email, "password": password})
 
     assert answer.status_code == 302
     assert browser.cookies["sessionid"].value != fixed
@@ -310,34 +311,34 @@ def test_session_id_fixed_before_the_login_is_rotated(alice, door):
     assert browser.get("/account/").status_code == 200
 
 
-ELSEWHERE = ["//evil.example", "https:evil.example", "\\evil", "/\\evil", "\\\\evil", "///evil",
+OTHER_HOSTS = ["//evil.example", "https:evil.example", "\\evil", "/\\evil", "\\\\evil", "///evil",
              "https://evil.example/", "javascript:alert(1)", "/\t/evil.example", "\x00//evil",
              "http:///evil.example", " //evil.example"]  # fmt: skip
 
 
-@pytest.mark.parametrize("goal", ELSEWHERE)
+@pytest.mark.parametrize("goal", OTHER_HOSTS)
 @pytest.mark.parametrize(
-    "door", ["/account/login/", "/account/register/", "/admin/login/", "/queue/rush/"]
+    "path", ["/account/login/", "/account/register/", "/admin/login/", "/queue/rush/"]
 )
-def test_next_stays_in_the_shop(alice, door, goal):
+def test_next_stays_in_the_shop(alice, path, goal):
     clerk = make_clerk()
     browser = Client()
     email = {"/account/login/": alice.email, "/admin/login/": clerk.email}.get(
-        door, "c@example.com"
+        path, "c@example.com"
     )
-    password = "three-slow-kettles" if "register" in door else PASSWORD
+    password = "three-slow-kettles" if "register" in path else PASSWORD
 
     answers = [
-        browser.get(door, {"next": goal}),
-        browser.post(door, {"email": email, "username": email, "password": password, "next": goal}),
-        # Signed in by now: the door sends on at once.
-        browser.get(door, {"next": goal}),
+        browser.get(path, {"next": goal}),
+        browser.post(path, {"email": email, "username": email, "password": password, "next": goal}),
+        # Signed in by now: the page redirects at once.
+        browser.get(path, {"next": goal}),
     ]
 
     for answer in answers:
         where = answer.headers.get("Location", "/")
         # As a browser reads it, for which a backslash is a slash.
-        there = urlsplit(urljoin(f"http://testserver{door}", where.replace("\\", "/")))
+        there = urlsplit(urljoin(f"http://testserver{path}", where.replace("\\", "/")))
         assert (there.scheme, there.netloc) == ("http", "testserver"), where
         assert f'value="{goal}"'.encode() not in answer.content
 
@@ -354,7 +355,7 @@ def test_forged_host_is_a_400(visitor, path, host):
     assert b"evil" not in answer.content
 
 
-def test_forwarded_host_is_not_believed(api, mug):
+def test_forwarded_host_is_not_trusted(api, mug):
     for _ in range(30):
         OrderFactory()
     listed = api.get("/products/", {"page_size": "1"}, X_Forwarded_Host="evil.example")
@@ -366,15 +367,22 @@ def test_forwarded_host_is_not_believed(api, mug):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-@pytest.mark.parametrize("door", ["/account/login/", "/admin/login/", "/account/password/reset/"])
-def test_rotating_forwarded_for_still_meets_the_limit(settings, alice, door, count):
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/account/login/", rate_limits.LOGINS_OF_ADDRESS),
+        ("/admin/login/", rate_limits.LOGINS_OF_ADDRESS),
+        ("/account/password/reset/", rate_limits.RESETS_OF_ADDRESS),
+    ],
+)
+def test_rotating_forwarded_for_still_meets_the_limit(settings, alice, path, limit, count):
     settings.TRUSTED_PROXIES = count
-    for _ in range(rate_limits.LOGINS_OF_ADDRESS.amount - 1):
-        rate_limits.count(rate_limits.LOGINS_OF_ADDRESS, "198.51.100.1" if count else "127.0.0.1")
+    for _ in range(limit.amount - 1):
+        rate_limits.count(limit, "198.51.100.1" if count else "127.0.0.1")
     codes = [
         Client()
         .post(
-            door,
+            path,
             {"email": f"u{number}", "username": f"u{number}", "password": "x"},
             headers={"X-Forwarded-For": f"203.0.113.{number}, 198.51.100.1"},
         )
@@ -393,5 +401,5 @@ def test_garbage_in_forwarded_for_is_no_error(settings, visitor, mug, garbage):
 
     assert visitor.get("/", headers=headers).status_code == 200
     assert visitor.post("/account/login/", {"email": "a"}, headers=headers).status_code == 400
-    door = f"/stripe/webhook/{uuid.uuid4()}/"
-    assert visitor.post(door, b"{}", "application/json", headers=headers).status_code in (400, 404)
+    path = f"/stripe/webhook/{uuid.uuid4()}/"
+    assert visitor.post(path, b"{}", "application/json", headers=headers).status_code in (400, 404)

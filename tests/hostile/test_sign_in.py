@@ -1,4 +1,4 @@
-"""Guessing passwords: slow by address and by account, whichever door, and it tells nothing."""
+"""Guessing passwords: limited by address and by account on every way in, and it reveals nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.shop.tasks import send_password_reset
-from apps.shop.views import account
-from storefront import rate_limits
+from apps.core import rate_limits
+from apps.web.tasks import send_password_reset
+from apps.web.views.account import password_reset
 from tests.api.conftest import Api, problem
 from tests.factories import PASSWORD, make_alice, make_clerk
 
 pytestmark = pytest.mark.django_db
 
-Door = Callable[..., Any]
+SignIn = Callable[..., Any]
 
 
 def by_page(email, password, address="192.0.2.1"):
@@ -36,49 +36,51 @@ def by_api(email, password, address="192.0.2.1"):
     return Api(address).post("/auth/token/", {"email": email, "password": password})
 
 
-DOORS = [by_page, by_admin, by_api]
-OPEN, SHUT = (200, 302), (200, 400, 401)
+WAYS = [by_page, by_admin, by_api]
+ACCEPTED, REFUSED = (200, 302), (200, 400, 401)
 
 
 def is_in(answer):
-    """Whether the answer let somebody in."""
+    """Whether the answer signed the client in."""
     return answer.status_code == 302 or b'"access"' in answer.content
 
 
 @pytest.fixture
 def clerk(db):
-    """Somebody whom all three doors know."""
+    """A user who can sign in by page, admin and API."""
     return make_clerk()
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_account_is_guessed_slowly_wherever_from(clerk, door):
+@pytest.mark.parametrize("sign_in", WAYS)
+def test_account_is_guessed_slowly_wherever_from(clerk, sign_in):
     limit = rate_limits.LOGINS_OF_ACCOUNT.amount
 
-    tries = [door(clerk.email, "wrong", f"192.0.2.{number}") for number in range(limit + 1)]
+    tries = [sign_in(clerk.email, "wrong", f"192.0.2.{number}") for number in range(limit + 1)]
 
     assert not any(map(is_in, tries))
-    assert {answer.status_code for answer in tries[:-1]} <= set(SHUT)
+    assert {answer.status_code for answer in tries[:-1]} <= set(REFUSED)
     assert tries[-1].status_code == 429
     assert 1 <= int(tries[-1]["Retry-After"]) <= 60
-    right = door(clerk.email, PASSWORD, "192.0.2.99")
-    assert right.status_code == 429, "the right one tells nothing now"
+    right = sign_in(clerk.email, PASSWORD, "192.0.2.99")
+    assert right.status_code == 429, "the right password reveals nothing now"
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_address_guesses_slowly_whichever_account(clerk, door):
+@pytest.mark.parametrize("sign_in", WAYS)
+def test_address_guesses_slowly_whichever_account(clerk, sign_in):
     for _ in range(rate_limits.LOGINS_OF_ADDRESS.amount):
         rate_limits.count(rate_limits.LOGINS_OF_ADDRESS, "192.0.2.1")
 
-    assert door("new@example.com", "wrong").status_code == 429
-    assert is_in(door(clerk.email, PASSWORD, "192.0.2.2"))
+    assert sign_in("new@example.com", "wrong").status_code == 429
+    assert is_in(sign_in(clerk.email, PASSWORD, "192.0.2.2"))
 
 
-def test_three_doors_have_one_count(clerk):
+def test_three_ways_have_one_count(clerk):
     for number in range(rate_limits.LOGINS_OF_ACCOUNT.amount):
-        DOORS[number % 3](clerk.email, "wrong", f"192.0.2.{number}")
+        WAYS[number % 3](clerk.email, "wrong", f"192.0.2.{number}")
 
-    assert [door(clerk.email, PASSWORD, "198.51.100.1").status_code for door in DOORS] == [429] * 3
+    assert [sign_in(clerk.email, PASSWORD, "198.51.100.1").status_code for sign_in in WAYS] == [
+        429
+    ] * 3
 
 
 @pytest.mark.parametrize("spelled", ["CLERK@kettleandpine.example", " {} ", "ｃ{}"])
@@ -91,23 +93,21 @@ def test_account_has_one_count_however_it_is_spelled(clerk, spelled):
     assert by_admin(clerk.email, PASSWORD, "198.51.100.1").status_code == 429
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_whoever_knows_the_password_begins_anew(clerk, door):
+@pytest.mark.parametrize("sign_in", WAYS)
+def test_right_password_resets_the_count(clerk, sign_in):
     for _ in range(3):
         for _ in range(rate_limits.LOGINS_OF_ACCOUNT.amount - 1):
-            door(clerk.email, "wrong", "192.0.2.1")
-        rate_limits._counter.ask(
-            lambda limiter: limiter.clear(rate_limits.LOGINS_OF_ADDRESS.item, "192.0.2.1"), None
-        )
-        assert is_in(door(clerk.email, PASSWORD, "192.0.2.1"))
+            sign_in(clerk.email, "wrong", "192.0.2.1")
+        rate_limits.forget(rate_limits.LOGINS_OF_ADDRESS, "192.0.2.1")
+        assert is_in(sign_in(clerk.email, PASSWORD, "192.0.2.1"))
 
 
-@pytest.mark.parametrize("door", [by_page, by_admin])
-def test_limit_is_a_page_that_people_can_read(clerk, door):
+@pytest.mark.parametrize("sign_in", [by_page, by_admin])
+def test_limit_is_a_page_that_people_can_read(clerk, sign_in):
     for number in range(rate_limits.LOGINS_OF_ACCOUNT.amount):
-        door(clerk.email, "wrong", f"192.0.2.{number}")
+        sign_in(clerk.email, "wrong", f"192.0.2.{number}")
 
-    page = door(clerk.email, "wrong")
+    page = sign_in(clerk.email, "wrong")
 
     assert page.status_code == 429
     assert "Slowly, please." in page.content.decode()
@@ -116,10 +116,10 @@ def test_limit_is_a_page_that_people_can_read(clerk, door):
 @pytest.mark.parametrize(
     ("path", "limit"),
     [("/account/register/", rate_limits.REGISTRATIONS_OF_ADDRESS),
-     ("/account/password/reset/", rate_limits.LOGINS_OF_ADDRESS),
+     ("/account/password/reset/", rate_limits.RESETS_OF_ADDRESS),
      ("/account/password/new/MQ/x-y/", rate_limits.LOGINS_OF_ADDRESS)],
 )  # fmt: skip
-def test_other_doors_are_limited_by_address(client, path, limit):
+def test_other_forms_are_limited_by_address(client, path, limit):
     for _ in range(limit.amount):
         rate_limits.count(limit, "127.0.0.1")
 
@@ -129,7 +129,7 @@ def test_other_doors_are_limited_by_address(client, path, limit):
     assert int(answer["Retry-After"]) >= 1
 
 
-def test_present_password_is_no_riddle_for_a_stolen_session(client):
+def test_stolen_session_cannot_guess_the_present_password(client):
     alice = make_alice()
     client.force_login(alice)
     guess = {"which": "password", "new_password1": "x", "new_password2": "x"}
@@ -143,12 +143,12 @@ def test_present_password_is_no_riddle_for_a_stolen_session(client):
     assert codes[-1] == 429
 
 
-# --- It tells nothing ---------------------------------------------------------------------------
+# --- It reveals nothing--------------------------------------------------------------------------
 
 
 @pytest.fixture
 def hashed(monkeypatch):
-    """The passwords that were hashed: what takes the time of a sign-in."""
+    """The passwords that were hashed: hashing takes most of a sign-in's time."""
     seen = []
     encode = MD5PasswordHasher.encode
 
@@ -160,13 +160,13 @@ def hashed(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_unknown_and_known_accounts_read_and_take_the_same(clerk, hashed, door):
+@pytest.mark.parametrize("sign_in", WAYS)
+def test_unknown_and_known_accounts_read_and_take_the_same(clerk, hashed, sign_in):
     closed = make_alice(is_active=False)
     answers, work = [], []
     for email in ("nobody@example.com", clerk.email, closed.email):
         hashed.clear()
-        answer = door(email, "wrong")
+        answer = sign_in(email, "wrong")
         work.append(len(hashed))
         body = answer.content.decode().replace(email, "…")
         answers.append((answer.status_code, len(body)))
@@ -189,11 +189,11 @@ def test_password_reset_asks_a_worker_whether_there_is_such_an_account(client, m
     assert not [query for query in queries if "customers_user" in query["sql"]]
 
 
-def test_broker_that_is_away_is_told_alike_for_everybody(client, monkeypatch):
+def test_unavailable_broker_gives_everybody_the_same_answer(client, monkeypatch):
     make_alice()
 
     def away(*_, **__):
-        raise account.BrokerTrouble
+        raise password_reset.BrokerUnavailable
 
     monkeypatch.setattr(send_password_reset, "apply_async", away)
 

@@ -1,7 +1,7 @@
-"""Whatever writes is limited. Read from the URLconf: a new address is asked without being told.
+"""Every write is limited. Read from the URLconf, so that a new address is tested too.
 
-The limits of one kind are used up for everybody, and every address is written to. An answer other
-than 429 (or 405: nothing to write to) is a write that nobody counts.
+The limits of one kind are used up for all clients, and every address is written to. An answer other
+than 429 (or 405: nothing to write to) is a write that is not counted.
 """
 
 import json
@@ -13,14 +13,14 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.catalog.models import Variant
+from apps.core import rate_limits
+from apps.core.rate_limits import Limit, LimitReached, counting
 from apps.customers.models import User
 from apps.orders.models import Order
-from storefront import rate_limits
-from storefront.rate_limits import Limit, LimitReached
 from tests.api.conftest import Api
 from tests.factories import OrderFactory, a_flash_sale
 from tests.hostile.addresses import filled, of_admin, of_api, of_pages, patterns
-from tests.shop.conftest import Visitor
+from tests.web.conftest import Visitor
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # Not counted, and why.
@@ -28,12 +28,13 @@ NOT_COUNTED = {
     "/stripe/webhook/<uuid:uuid>/": "the gateway's, by its signature; turned away, orders wait",
     "/media/<path:path>": "reads a file, whatever the method",
 }
-# Nobody is signed in here: counted by address, sign-ins by the account that they name.
-NOBODYS = {
+# No one is signed in here: counted by address, sign-ins by the account that they name.
+WITHOUT_ACCOUNT = {
     "/api/v1/auth/register/",
     "/api/v1/auth/token/",
     "/api/v1/auth/token/refresh/",
-    "/api/v1/waiting-rooms/<slug:slug>/",  # a place depends on when one came, not on who one is
+    "/api/v1/auth/token/revoke/",  # by its token
+    "/api/v1/waiting-rooms/<slug:slug>/",  # the position depends on the time of arrival
     "/account/login/",
     "/account/register/",
     "/account/password/reset/",
@@ -46,15 +47,16 @@ Use = Callable[[str], None]
 
 @pytest.fixture
 def use_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
-    """`use_up("-user")`: every limit whose name ends so is reached, whoever asks."""
+    """`use_up("-user")`: every limit whose name ends so is reached, for every client."""
 
     def use(ending: str) -> None:
         def count(limit: Limit, subject: str | int) -> None:
-            assert subject, f"{limit.name} counts nobody"
+            assert subject, f"{limit.name} counts no one"
             if limit.name.endswith(ending):
                 raise LimitReached(limit, 7)
 
-        monkeypatch.setattr(rate_limits, "count", count)
+        for module in (rate_limits, counting):  # for the API, for the pages' decorator
+            monkeypatch.setattr(module, "count", count)
 
     return use
 
@@ -90,11 +92,11 @@ def everything() -> list[str]:
 
 
 def test_every_address_is_there() -> None:
-    """Or the tests below ask nobody."""
+    """Otherwise the tests below would test nothing."""
     assert len(of_pages()) >= 20
     assert len(of_api()) >= 20
     assert len(of_admin()) >= 100
-    assert set(NOT_COUNTED) | NOBODYS <= set(patterns())
+    assert set(NOT_COUNTED) | WITHOUT_ACCOUNT <= set(patterns())
 
 
 def test_every_write_is_counted_by_address(use_up: Use, office: Client) -> None:
@@ -105,7 +107,7 @@ def test_every_write_is_counted_by_address(use_up: Use, office: Client) -> None:
 
 def test_every_write_of_a_session_is_counted_by_user(use_up: Use, office: Client) -> None:
     use_up("-user")
-    routes = [r for r in everything() if r not in NOBODYS and not r.startswith("/api/")]
+    routes = [r for r in everything() if r not in WITHOUT_ACCOUNT and not r.startswith("/api/")]
 
     assert uncounted(office, routes) == []
 
@@ -114,7 +116,7 @@ def test_every_write_of_an_app_is_counted_by_user(use_up: Use, alice: User) -> N
     use_up("-user")
     app = Api().as_user(alice)
 
-    routes = [route for route in of_api() if route not in NOBODYS]
+    routes = [route for route in of_api() if route not in WITHOUT_ACCOUNT]
     assert uncounted(app._client, routes, headers=app.headers) == []
 
 
@@ -127,7 +129,7 @@ def test_every_write_of_an_app_is_counted_by_user(use_up: Use, alice: User) -> N
         ("/admin/login/", {"username": "alice@example.com", "password": "x"}),
     ],
 )
-def test_every_door_is_counted_by_account(
+def test_every_sign_in_is_counted_by_account(
     use_up: Use, alice: User, address: str, form: dict[str, str]
 ) -> None:
     use_up("-account")
@@ -138,7 +140,7 @@ def test_every_door_is_counted_by_account(
     assert (answer.status_code, answer["Retry-After"]) == (429, "7")
 
 
-# --- By cart: whoever holds it, wherever she is ---------------------------------------------------
+# --- By cart, for every client that uses it -------------------------------------------------------
 
 
 def test_every_write_to_a_cart_of_an_app_is_counted_by_cart(
@@ -209,17 +211,18 @@ def test_every_page_that_writes_to_a_cart_counts_it(
 # --- Limits that a page counts itself -----------------------------------------------------------
 
 
-def test_guesser_at_orders_hears_how_long_to_wait(visitor: Visitor, db: None) -> None:
-    limit = rate_limits.WRONG_TOKENS_OF_ADDRESS
-    for _ in range(limit.amount):
-        rate_limits.count(limit, "127.0.0.1")
+def test_guesser_at_orders_gets_a_retry_after(visitor: Visitor, db: None) -> None:
+    limit = rate_limits.WRONG_TOKENS
     order = OrderFactory()
+    guessed = {"token": "0" * 40}
+    for _ in range(limit.amount):
+        visitor.get(reverse("web:order", args=[order.pk]), guessed)
 
     pages = [
-        visitor.get(reverse("shop:order", args=[order.pk])),
-        visitor.post(reverse("shop:order-cancel", args=[order.pk])),
-        visitor.post(reverse("shop:order-again", args=[order.pk])),
-        visitor.post(reverse("shop:order-return", args=[order.pk])),
+        visitor.get(reverse("web:order", args=[order.pk]), guessed),
+        visitor.post(reverse("web:order-cancel", args=[order.pk]), guessed),
+        visitor.post(reverse("web:order-again", args=[order.pk]), guessed),
+        visitor.post(reverse("web:order-return", args=[order.pk]), guessed),
     ]
 
     for page in pages:
@@ -228,7 +231,7 @@ def test_guesser_at_orders_hears_how_long_to_wait(visitor: Visitor, db: None) ->
         assert int(page["Retry-After"]) >= 1
 
 
-def test_taker_of_tickets_by_page_hears_how_long_to_wait(
+def test_taker_of_tickets_by_page_gets_a_retry_after(
     use_up: Use, visitor: Visitor, mug: Variant
 ) -> None:
     sale = a_flash_sale(mug, waiting_room=True)

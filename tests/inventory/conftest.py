@@ -1,4 +1,4 @@
-"""Every reservation test runs under each strategy: they promise the same."""
+"""Every reservation test runs under each strategy: they give the same guarantees."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 from apps.inventory import strategies
 
 STRATEGIES = tuple(strategies.BY_NAME)
+under_each_strategy = pytest.mark.usefixtures("strategy")
 
 
 @pytest.fixture(params=STRATEGIES)

@@ -1,4 +1,4 @@
-"""Who gets what, on paper: pure, so it can be asked about anything."""
+"""Allocation: which order gets which units. Pure, so hypothesis can try any stock and orders."""
 
 from uuid import uuid4
 
@@ -8,11 +8,11 @@ from hypothesis import strategies as some
 from apps.inventory.allocation import (
     Grant,
     ReserveRequest,
-    Shelf,
     Shortage,
     ShortLine,
+    StockRow,
     Wanted,
-    hand_out,
+    allocate,
 )
 
 MUG, KETTLE = 7, 8
@@ -27,27 +27,27 @@ def asks(*lines: tuple[int, int]) -> ReserveRequest:
 
 def test_two_lines_of_one_sku_are_counted_together():
     """Checked separately, each would fit a stock that both together do not."""
-    shelf = Shelf(id=1, variant_id=MUG, available=3)
+    row = StockRow(id=1, variant_id=MUG, available=3)
 
-    assert hand_out([shelf], [asks((MUG, 2), (MUG, 2))]) == [Shortage((ShortLine("MUG", 3),))]
-    assert shelf.taken == 0
+    assert allocate([row], [asks((MUG, 2), (MUG, 2))]) == [Shortage((ShortLine("MUG", 3),))]
+    assert row.allocated == 0
 
 
 def test_two_lines_of_one_sku_add_up_in_what_was_granted():
-    shelf = Shelf(id=1, variant_id=MUG, available=4)
+    row = StockRow(id=1, variant_id=MUG, available=4)
 
-    assert hand_out([shelf], [asks((MUG, 1), (MUG, 3))]) == [Grant({1: 4})]
-    assert shelf.taken == 4
-
-
-def test_shelf_that_holds_less_than_is_reserved_has_nothing_left():
-    """Cannot be, says the CHECK; should it be all the same, nobody is told of minus two units."""
-    shelf = Shelf(id=1, variant_id=MUG, available=-2)
-
-    assert hand_out([shelf], [asks((MUG, 1))]) == [Shortage((ShortLine("MUG", 0),))]
+    assert allocate([row], [asks((MUG, 1), (MUG, 3))]) == [Grant({1: 4})]
+    assert row.allocated == 4
 
 
-some_shelves = some.lists(
+def test_row_with_more_reserved_than_on_hand_has_nothing_left():
+    """The CHECK forbids such a row; should one exist, no shopper sees minus two units."""
+    row = StockRow(id=1, variant_id=MUG, available=-2)
+
+    assert allocate([row], [asks((MUG, 1))]) == [Shortage((ShortLine("MUG", 0),))]
+
+
+some_rows = some.lists(
     some.tuples(some.sampled_from([MUG, KETTLE]), some.integers(0, 6)), max_size=5
 )
 some_orders = some.lists(
@@ -56,12 +56,12 @@ some_orders = some.lists(
 )
 
 
-@given(some_shelves, some_orders)
+@given(some_rows, some_orders)
 def test_no_unit_is_given_twice_and_none_is_refused_that_was_left(stock, orders):
-    shelves = [Shelf(id=i, variant_id=v, available=n) for i, (v, n) in enumerate(stock)]
+    rows = [StockRow(id=i, variant_id=v, available=n) for i, (v, n) in enumerate(stock)]
     requests = [asks(*order.items()) for order in orders]
 
-    answers = hand_out(shelves, requests)
+    answers = allocate(rows, requests)
 
     left = {variant: sum(n for v, n in stock if v == variant) for variant in SKUS}
     for order, answer in zip(orders, answers, strict=True):
@@ -74,6 +74,6 @@ def test_no_unit_is_given_twice_and_none_is_refused_that_was_left(stock, orders)
             assert sum(answer.units.values()) == sum(order.values())
             for variant, units in order.items():
                 left[variant] -= units
-    for shelf in shelves:
-        given_away = sum(a.units.get(shelf.id, 0) for a in answers if isinstance(a, Grant))
-        assert shelf.taken == given_away <= shelf.available
+    for row in rows:
+        allocated = sum(a.units.get(row.id, 0) for a in answers if isinstance(a, Grant))
+        assert row.allocated == allocated <= row.available

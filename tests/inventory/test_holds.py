@@ -1,4 +1,4 @@
-"""The life of a hold: each verb does its work once, however often it is said."""
+"""Holds: each function does its work once, however often it is called."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -11,10 +11,10 @@ from django.db.models.functions import Now
 from apps.inventory import holds
 from apps.inventory.models import Hold, StockMovement
 from tests.factories import StockItemFactory, WarehouseFactory, a_kettle, a_mug
-from tests.inventory.shelf import (
+from tests.inventory.stock_checks import (
     A_WHILE,
-    Books,
-    assert_books_agree,
+    StockSnapshot,
+    assert_stock_consistent,
     ledger,
     reserve,
     states,
@@ -38,7 +38,7 @@ def alices(mug):
     return order.order_id
 
 
-def test_confirmed_units_leave_the_shelf_and_the_ledger_says_so(mug, alices):
+def test_confirmed_units_leave_on_hand_with_a_movement(mug, alices):
     assert holds.confirm([alices]) == {alices}
 
     assert stock_of(mug) == (3, 0)
@@ -48,13 +48,13 @@ def test_confirmed_units_leave_the_shelf_and_the_ledger_says_so(mug, alices):
     assert states(alices) == {"confirmed"}
 
 
-def test_confirming_again_changes_nothing_and_says_yes_again(mug, alices):
+def test_confirming_again_changes_nothing_and_returns_the_orders_again(mug, alices):
     holds.confirm([alices])
-    before = Books.now()
+    before = StockSnapshot.now()
 
     assert holds.confirm([alices]) == {alices}
 
-    assert Books.now() == before
+    assert StockSnapshot.now() == before
 
 
 def test_released_units_are_for_sale_again(mug, alices):
@@ -85,8 +85,8 @@ def test_restocked_units_come_back_with_the_reason(mug, alices):
     ],
     ids=" then ".join,
 )
-def test_past_its_end_a_hold_no_longer_moves(mug, alices, ending):
-    """Whatever the saga says twice or too late: units move once."""
+def test_ended_hold_no_longer_moves(mug, alices, ending):
+    """Whatever the saga calls twice or too late, units move once."""
     verbs = {
         "release": holds.release,
         "confirm": holds.confirm,
@@ -94,14 +94,14 @@ def test_past_its_end_a_hold_no_longer_moves(mug, alices, ending):
     }
     for verb in ending:
         verbs[verb]([alices])
-    before = Books.now()
+    before = StockSnapshot.now()
 
     late = {"release": verbs, "confirm": {"confirm", "release"}, "restock": verbs}[ending[-1]]
     for verb in late:
         verbs[verb]([alices])
 
-    assert Books.now() == before
-    assert_books_agree([mug])
+    assert StockSnapshot.now() == before
+    assert_stock_consistent([mug])
 
 
 def test_order_that_lost_its_hold_is_missing_from_the_confirmed(mug, alices):
@@ -114,20 +114,20 @@ def test_order_that_lost_its_hold_is_missing_from_the_confirmed(mug, alices):
     assert stock_of(mug) == (3, 0)
 
 
-def test_batch_moves_every_order_of_a_shared_shelf(mug, alices):
+def test_batch_moves_every_order_of_a_shared_stock_item(mug, alices):
     kettle = a_kettle(stock=3)
     others = [wants((mug, 1), (kettle, 1)) for _ in range(3)]
     reserve(*others)
-    everybody = [alices, *(order.order_id for order in others)]
+    all_orders = [alices, *(order.order_id for order in others)]
 
-    assert holds.confirm(everybody) == set(everybody)
+    assert holds.confirm(all_orders) == set(all_orders)
 
     assert (stock_of(mug), stock_of(kettle)) == ((0, 0), (0, 0))
     sold = [("confirmed", -2), *[("confirmed", -1)] * 3]
     assert sorted(ledger(mug)) == [*sold, ("initial", 5)]
-    holds.restock(everybody, reason="order cancelled")
+    holds.restock(all_orders, reason="order cancelled")
     assert (stock_of(mug), stock_of(kettle)) == ((5, 0), (3, 0))
-    assert_books_agree([mug, kettle])
+    assert_stock_consistent([mug, kettle])
 
 
 def test_order_out_of_two_warehouses_goes_back_to_both(mug):
@@ -145,19 +145,19 @@ def test_order_out_of_two_warehouses_goes_back_to_both(mug):
     assert (near.on_hand, far.on_hand) == (5, 2)
 
 
-def test_verbs_about_nobody_do_nothing(mug, alices):
-    before = Books.now()
+def test_calls_without_a_hold_change_nothing(mug, alices):
+    before = StockSnapshot.now()
 
     assert holds.confirm([]) == set()
     holds.release([uuid4()])
     holds.restock([], reason="order cancelled")
     holds.extend([], hold_time=A_WHILE, cap=A_WHILE)
 
-    assert Books.now() == before
+    assert StockSnapshot.now() == before
 
 
 class TestExtending:
-    """The heartbeat of a payment under way."""
+    """A hold is extended while its payment is under way."""
 
     def minutes_left(self, order_id):
         """By the clock that made the hold, in a test's one transaction."""
@@ -167,7 +167,7 @@ class TestExtending:
             (now,) = cursor.fetchone()
         return round((hold.expires_at - now).total_seconds() / 60)
 
-    def test_hold_lives_on(self, alices):
+    def test_hold_is_extended(self, alices):
         Hold.objects.update(expires_at=Now() + timedelta(minutes=1))
 
         holds.extend([alices], hold_time=timedelta(minutes=15), cap=timedelta(minutes=60))

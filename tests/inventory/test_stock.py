@@ -1,11 +1,10 @@
-"""What is for sale, the ledger through which people change it, and what the database refuses."""
+"""What is for sale, how people change it through the ledger, and what the database refuses."""
 
 from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from apps.catalog.models import Variant
 from apps.inventory import stock
 from apps.inventory.models import Hold, StockItem, StockMovement, Warehouse
 from apps.inventory.stock import UnknownSku, WouldGoBelowReserved
@@ -19,40 +18,36 @@ from tests.factories import (
     held_mug,
     sold_out_mug,
 )
-from tests.inventory.shelf import Books, assert_books_agree, ledger, stock_of
+from tests.inventory.stock_checks import StockSnapshot, assert_stock_consistent, ledger, stock_of
 from tests.orders.purchases import at_once
 
 pytestmark = pytest.mark.django_db
 
 
 class TestAvailability:
-    def test_is_what_lies_there_less_what_is_held_in_every_warehouse(self):
+    def test_is_on_hand_less_reserved_over_all_warehouses(self):
         mug, kettle = held_mug(stock=2), a_kettle(stock=3)
         StockItemFactory(warehouse=WarehouseFactory(), variant=mug, on_hand=4, reserved=1)
 
         assert stock.availability([mug.sku, kettle.sku]) == {mug.sku: 3, kettle.sku: 3}
 
-    def test_nothing_on_the_shelf_or_no_shelf_is_none_but_known(self):
-        empty, shelfless = sold_out_mug(), a_mug(stock=None)
+    def test_no_units_or_no_stock_item_is_zero_not_absent(self):
+        empty, never_stocked = sold_out_mug(), a_mug(stock=None)
 
-        assert stock.availability([empty.sku, shelfless.sku]) == {empty.sku: 0, shelfless.sku: 0}
+        assert stock.availability([empty.sku, never_stocked.sku]) == {
+            empty.sku: 0,
+            never_stocked.sku: 0,
+        }
 
     def test_unknown_sku_is_absent(self):
         assert stock.availability(["NO-SUCH-THING", ""]) == {}
 
-    def test_nothing_asked_is_nothing_answered(self):
+    def test_no_skus_is_an_empty_answer(self):
         assert stock.availability([]) == {}
-
-    def test_in_stock_looks_at_holds(self):
-        plenty, held, empty = a_mug(stock=1), held_mug(), sold_out_mug()
-
-        found = Variant.objects.filter(stock.in_stock(), pk__in=[plenty.pk, held.pk, empty.pk])
-
-        assert list(found) == [plenty]
 
 
 class TestReceiving:
-    def test_first_delivery_makes_the_shelf(self):
+    def test_first_delivery_creates_the_stock_item(self):
         mug = a_mug(stock=None)
 
         item = stock.receive(sku=mug.sku, quantity=7, reason="first pallet", actor="clerk")
@@ -69,9 +64,9 @@ class TestReceiving:
 
         assert stock_of(mug) == (12, 0)
         assert mug.stock.get().version == 1
-        assert_books_agree([mug])
+        assert_stock_consistent([mug])
 
-    def test_other_warehouse_has_a_shelf_of_its_own(self):
+    def test_other_warehouse_has_a_stock_item_of_its_own(self):
         mug, attic = a_mug(stock=5), WarehouseFactory()
 
         stock.receive(sku=mug.sku, quantity=1, reason="found", actor="clerk", warehouse=attic)
@@ -81,20 +76,20 @@ class TestReceiving:
 
     def test_takes_nothing_out(self):
         mug = a_mug(stock=5)
-        before = Books.now()
+        before = StockSnapshot.now()
 
         with pytest.raises(ValueError, match="adjust"):
             stock.receive(sku=mug.sku, quantity=-1, reason="oops", actor="clerk")
 
-        assert Books.now() == before
+        assert StockSnapshot.now() == before
 
-    def test_of_an_unknown_sku_makes_nothing(self):
+    def test_of_an_unknown_sku_creates_nothing(self):
         with pytest.raises(UnknownSku):
             stock.receive(sku="NO-SUCH-THING", quantity=1, reason="pallet", actor="clerk")
 
         assert not StockItem.objects.exists()
 
-    def test_first_delivery_to_a_new_shop_opens_its_warehouse_once(self):
+    def test_default_warehouse_is_created_once(self):
         assert stock.default_warehouse() == stock.default_warehouse()
         assert Warehouse.objects.count() == 1
 
@@ -112,32 +107,32 @@ class TestAdjusting:
         mug = a_mug(stock=5)
         HoldFactory(stock_item=mug.stock.get(), quantity=3)
         stock.adjust(sku=mug.sku, change=-2, reason="two broke", actor="clerk")
-        before = Books.now()
+        before = StockSnapshot.now()
 
         with pytest.raises(WouldGoBelowReserved) as refused:
             stock.adjust(sku=mug.sku, change=-1, reason="one more", actor="clerk")
 
         assert (refused.value.on_hand, refused.value.reserved, refused.value.change) == (3, 3, -1)
         assert str(refused.value) == "3 on hand, 3 of them held: cannot change by -1"
-        assert Books.now() == before
+        assert StockSnapshot.now() == before
 
-    def test_of_a_shelf_that_is_not_there_leaves_none_behind(self):
+    def test_refused_adjustment_creates_no_stock_item(self):
         mug = a_mug(stock=None)
 
         with pytest.raises(WouldGoBelowReserved):
-            stock.adjust(sku=mug.sku, change=-1, reason="ghosts", actor="clerk")
+            stock.adjust(sku=mug.sku, change=-1, reason="miscounted", actor="clerk")
 
         assert not StockItem.objects.filter(variant=mug).exists()
 
     @pytest.mark.parametrize("reason", ["", "  "])
     def test_without_a_reason_is_refused(self, reason):
         mug = a_mug(stock=5)
-        before = Books.now()
+        before = StockSnapshot.now()
 
         with pytest.raises(ValueError, match="reason"):
             stock.adjust(sku=mug.sku, change=1, reason=reason, actor="clerk")
 
-        assert Books.now() == before
+        assert StockSnapshot.now() == before
 
 
 @pytest.mark.race
@@ -156,7 +151,7 @@ class TestClerksAtOnce:
         assert set(answers) == {mug.stock.get().pk}
         assert stock_of(mug) == (50 + 5 * 3 - 5 * 2, 0)
         assert len(ledger(mug)) == 11
-        assert_books_agree([mug])
+        assert_stock_consistent([mug])
 
     def test_last_unit_is_adjusted_away_once(self):
         mug = a_mug(stock=1)
@@ -170,7 +165,7 @@ class TestClerksAtOnce:
         assert stock_of(mug) == (0, 0)
         assert ledger(mug) == [("initial", 1), ("adjusted", -1)]
 
-    def test_first_deliveries_of_a_new_thing_share_one_shelf(self):
+    def test_concurrent_first_deliveries_share_one_stock_item(self):
         mug = a_mug(stock=None)
 
         answers = at_once(
@@ -183,7 +178,7 @@ class TestClerksAtOnce:
 
 
 class TestWhatTheDatabaseRefuses:
-    """The second line: these hold for whoever comes past the code."""
+    """Constraints and triggers: they hold also for code that does not go through `stock`."""
 
     @pytest.mark.parametrize("change", ["quantity = quantity + 1", "reason = 'tidier'"])
     def test_ledger_is_not_rewritten(self, change):
@@ -214,7 +209,7 @@ class TestWhatTheDatabaseRefuses:
 
         assert stock_of(mug) == (5, 2)
 
-    def test_one_shelf_per_warehouse(self):
+    def test_one_stock_item_per_variant_and_warehouse(self):
         item = a_mug(stock=5).stock.get()
 
         with refused("one_stock_item_per_variant_and_warehouse"):
@@ -246,7 +241,7 @@ class TestWhatTheDatabaseRefuses:
             StockMovementFactory(stock_item=item, kind=kind, quantity=quantity)
 
     @pytest.mark.parametrize(("kind", "quantity"), [("confirmed", -1), ("restocked", 1)])
-    def test_sale_leaves_the_shelf_once_and_comes_back_once(self, kind, quantity):
+    def test_sale_leaves_on_hand_once_and_comes_back_once(self, kind, quantity):
         item, order_id = a_mug(stock=5).stock.get(), uuid4()
         StockMovementFactory(stock_item=item, kind=kind, quantity=quantity, order_id=order_id)
 

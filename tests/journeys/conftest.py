@@ -1,7 +1,7 @@
 """The goods of the journeys, and the books at the end of every module.
 
-All journeys share one running shop with the demo catalogue. Their own goods are imported into it,
-so that nobody else's test buys them.
+All journeys share one running shop with the demo catalog. Their own goods are imported into it,
+so that no other test buys them.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import requests
 
-from storefront.stack import Stack
 from tests.journeys.shopper import ACCEPTED, App
+from tools.stack import Stack
 
 GOODS = {
-    # handle: (title, price, grams, on the shelf)
+    # handle: (title, price, grams, units in stock)
     "journey-mug": ("Journey Mug", "18.00", 350, 5000),
     "journey-kettle": ("Journey Kettle", "64.00", 900, 5000),
     "journey-lamp": ("Journey Lamp", "120.00", 1500, 5000),
@@ -26,6 +26,7 @@ GOODS = {
     "journey-last-one": ("Journey Last One", "25.00", 300, 1),
     "journey-memory": ("Journey Memory", "25.00", 300, 0),
     "journey-cup": ("Journey Cup", "12.00", 250, 50),
+    "journey-spoon": ("Journey Spoon", "7.00", 50, 40),
 }
 HEADER = (
     "Handle,Title,Body (HTML),Vendor,Type,Published,Variant SKU,Variant Grams,"
@@ -51,7 +52,7 @@ class Goods:
 
 @pytest.fixture(scope="session")
 def goods(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Goods:
-    """The journeys' own shelf, imported as any shop would."""
+    """The journeys' own products, imported as any shop would."""
     rows = [
         f"{handle},{title},<p>For the journey.</p>,Kettle & Pine,Journeys,true,"
         f"{handle.upper()},{grams},{stock},{price},true,true"

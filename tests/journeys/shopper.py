@@ -1,4 +1,4 @@
-"""Shoppers of the running shop: one speaks JSON as an app does, one fills in forms as people do.
+"""Shoppers of the running shop: one uses the API as an app does, one the forms as people do.
 
 Both know the shop by its addresses only. What they were promised (a 202) is written down in
 ACCEPTED, and at the end of each module held against the books (conftest.py).
@@ -73,7 +73,7 @@ class App:
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         sent = self.headers | {name.replace("_", "-"): text for name, text in headers.items()}
         address = path if path.startswith("http") else f"{self.url}/api/v1{path}"
-        return self.session.request(method, address, json=body, headers=sent, timeout=30)
+        return self.session.request(method, address, json=body, headers=sent, timeout=60)
 
     def sign_in(self, email: str, password: str) -> None:
         answer = self.ask("POST", "/auth/token/", {"email": email, "password": password})
@@ -153,11 +153,11 @@ class App:
 def answer_challenge(address: str, decision: str) -> requests.Response:
     """Open the bank's page, press `approve` or `refuse`; the shop's page that it leads back to."""
     person = requests.Session()
-    page = person.get(address, timeout=30)
+    page = person.get(address, timeout=60)
     assert page.status_code == 200, page.text
     assert 'value="approve"' in page.text
     assert 'value="refuse"' in page.text
-    answer = person.post(address, {"decision": decision}, timeout=30)
+    answer = person.post(address, {"decision": decision}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer
 
@@ -211,7 +211,7 @@ class Browser:
         return urlsplit(self.page.url).path
 
     def open(self, path: str) -> "Browser":
-        self.page = self._session.get(urljoin(self.url, path), timeout=30)
+        self.page = self._session.get(urljoin(self.url, path), timeout=60)
         return self
 
     def submit(self, action: str, **typed: str) -> "Browser":
@@ -223,7 +223,7 @@ class Browser:
             urljoin(self.url, action),
             form.fields | typed,
             headers={"Referer": self.page.url},
-            timeout=30,
+            timeout=60,
         )
         return self
 

@@ -15,7 +15,6 @@ import requests
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from storefront.stack import Stack
 from tests.journeys.conftest import Goods, SandboxControl
 from tests.journeys.shopper import (
     CHALLENGED,
@@ -27,6 +26,7 @@ from tests.journeys.shopper import (
     codes,
     crowd,
 )
+from tools.stack import Stack
 
 pytestmark = pytest.mark.journey
 
@@ -271,37 +271,37 @@ class TestLast:
 
 
 class TestWatching:
-    def heard(self, address: str, *, until: str) -> list[dict[str, Any]]:
+    def received(self, address: str, *, until: str) -> list[dict[str, Any]]:
         """Every message of the socket, up to the one with this status."""
         messages: list[dict[str, Any]] = []
-        with connect(address, open_timeout=20) as socket:
+        with connect(address, open_timeout=60) as socket:
             while not messages or messages[-1]["status"] != until:
                 messages.append(json.loads(socket.recv(timeout=60)))
         return messages
 
-    def test_every_move_is_heard_once_and_in_order(
+    def test_every_move_arrives_once_and_in_order(
         self, app: App, goods: Goods, sandbox: SandboxControl
     ) -> None:
         sandbox.set(latency_ms=400)
         placed = app.buy((goods.mug.sku, 1))
 
-        messages = self.heard(placed.links["websocket"] + "&after_seq=0", until="CONFIRMED")
+        messages = self.received(placed.links["websocket"] + "&after_seq=0", until="CONFIRMED")
 
         assert [message["seq"] for message in messages] == [1, 2, 3]
         assert [message["status"] for message in messages] == PAID
         last = app.follow(placed, "CONFIRMED")
         assert messages[-1] == last, "the socket and the status endpoint say the same"
 
-    def test_who_comes_back_hears_what_she_missed_and_nothing_twice(
+    def test_client_that_comes_back_gets_what_it_missed_and_nothing_twice(
         self, app: App, goods: Goods
     ) -> None:
         placed = app.buy((goods.mug.sku, 1), card=CHALLENGED)
-        first = self.heard(placed.links["websocket"], until="REQUIRES_ACTION")
+        first = self.received(placed.links["websocket"], until="REQUIRES_ACTION")
         answer_challenge(first[-1]["next_action"]["url"], "approve")
         app.follow(placed, "CONFIRMED")
 
         seen = first[-1]["seq"]
-        rest = self.heard(f"{placed.links['websocket']}&after_seq={seen}", until="CONFIRMED")
+        rest = self.received(f"{placed.links['websocket']}&after_seq={seen}", until="CONFIRMED")
 
         assert [message["seq"] for message in first + rest] == [1, 2, 3, 4]
         assert [message["status"] for message in first + rest] == app.moves(placed)
@@ -311,9 +311,9 @@ class TestWatching:
         placed = app.buy((goods.mug.sku, 1))
         address = placed.links["websocket"].partition("?")[0]
 
-        with connect(f"{address}?token={token}", open_timeout=20) as socket:
+        with connect(f"{address}?token={token}", open_timeout=60) as socket:
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(timeout=20)
+                socket.recv(timeout=60)
 
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4404
@@ -332,7 +332,7 @@ class TestMishaps:
                 live_stack.stop_process("web")
                 closed.set()
                 live_stack.start_process("web")
-                # Everybody else may have been served by the old one.
+                # All others may have been served by the old one.
                 live_stack.wait_ready()
                 return None
             if number % 2:

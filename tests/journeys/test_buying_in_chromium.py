@@ -1,4 +1,4 @@
-"""One real browser: buys, watches the order move, approves at her bank. About fifteen seconds.
+"""One real browser: buys, watches the order move, approves at the bank. About fifteen seconds.
 
 What each page does is written down by the page itself, in a script that runs before the shop's own
 (WATCH): which websocket messages came, which policy was violated, which errors were thrown. It also
@@ -15,9 +15,9 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from storefront.stack import Stack
 from tests.journeys.conftest import Goods, SandboxControl
 from tests.journeys.shopper import ADDRESS, CHALLENGED, VISA, App
+from tools.stack import Stack
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -125,7 +125,7 @@ def window(chromium: "Chrome", live_stack: Stack, goods: Goods) -> Iterator[Wind
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_guest_sees_her_order_move_by_websocket(
+def test_guest_sees_their_order_move_by_websocket(
     window: Window, goods: Goods, sandbox: SandboxControl
 ) -> None:
     sandbox.set(latency_ms=1500)  # time to be on the page before the bank has answered
@@ -137,14 +137,14 @@ def test_guest_sees_her_order_move_by_websocket(
     assert window.text("[data-label]") == "We have your order."
     window.until_text("[data-live]", "Live: this page moves by itself.")
     window.until_text("[data-label]", "We are packing.")
-    heard = window.seen("messages")
-    assert [(move["seq"], move["status"]) for move in heard] == [
+    received = window.seen("messages")
+    assert [(move["seq"], move["status"]) for move in received] == [
         (2, "PAYMENT_AUTHORIZED"),
         (3, "CONFIRMED"),
     ]
     assert window.seen("asked") == [], "it never had to ask"
     assert window.run("return performance.navigation.type") == 0, "nor to load again"
-    assert window.text("[data-message]") == heard[-1]["message"]
+    assert window.text("[data-message]") == received[-1]["message"]
     lines = window.run(
         "return [...document.querySelectorAll('[data-timeline] li')].map(li => li.dataset.seq)"
     )
@@ -152,7 +152,7 @@ def test_guest_sees_her_order_move_by_websocket(
     window.assert_quiet()
 
 
-def test_bank_asks_and_she_approves(
+def test_bank_asks_and_the_shopper_approves(
     window: Window, goods: Goods, sandbox: SandboxControl, live_stack: Stack
 ) -> None:
     sandbox.set(latency_ms=800)
@@ -167,7 +167,9 @@ def test_bank_asks_and_she_approves(
     window.until(lambda: "/3d-secure/" in window.chrome.current_url, "the bank's page is there")
     window.press('button[value="approve"]')
 
-    window.until(lambda: window.chrome.current_url.startswith(window.url), "she is back")
+    window.until(
+        lambda: window.chrome.current_url.startswith(window.url), "the order's page is back"
+    )
     window.until_text("[data-label]", "We are packing.")
     assert "secret" not in window.chrome.current_url
     assert not window.chrome.find_element(By.CSS_SELECTOR, "[data-action]").is_displayed()
@@ -194,15 +196,22 @@ def test_every_page_fits_a_small_phone(window: Window, goods: Goods, live_stack:
         f"/orders/{asked.id}/?token={asked.token}",
         *("/account/login/", "/account/register/", "/account/password/reset/"),
     ]
-    hers = ["/account/", "/account/orders/", "/account/addresses/", "/account/addresses/new/"]
+    account_pages = [
+        "/account/",
+        "/account/orders/",
+        "/account/addresses/",
+        "/account/addresses/new/",
+    ]
 
     wide = {path: hangs_out(window, path) for path in anybodys}
     window.open("/account/login/")
     window.type("email", "alice@kettleandpine.example")
     window.type("password", "slow-mornings")
     window.press("main form button[type=submit]")
-    window.until(lambda: "/login/" not in window.chrome.current_url, "she is signed in")
-    wide |= {path: hangs_out(window, path) for path in [*hers, "/account/profile/", "/cart/"]}
+    window.until(lambda: "/login/" not in window.chrome.current_url, "signed in")
+    wide |= {
+        path: hangs_out(window, path) for path in [*account_pages, "/account/profile/", "/cart/"]
+    }
 
     assert {path: found for path, found in wide.items() if found} == {}
     window.run("document.querySelector('h1').style.width = '400px'")

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from storefront.stack import Stack
 from tests.journeys.conftest import Good, Goods
 from tests.journeys.shopper import (
     CHALLENGED,
@@ -27,6 +26,7 @@ from tests.journeys.shopper import (
     Placed,
     answer_challenge,
 )
+from tools.stack import Stack
 
 pytestmark = pytest.mark.journey
 
@@ -62,12 +62,12 @@ class Plan:
 def plans(count: int, goods: Goods) -> list[Plan]:
     """The same plans each time, every habit among them."""
     dice = random.Random(20)
-    shelf = [goods.mug, goods.kettle, goods.lamp, goods.candle]
+    on_sale = [goods.mug, goods.kettle, goods.lamp, goods.candle]
     habits = [*HABITS, *dice.choices(list(HABITS), list(HABITS.values()), k=count)][:count]
     return [
         Plan(
             by_page=dice.random() < 0.4,
-            basket=tuple((good, dice.randint(1, 3)) for good in dice.sample(shelf, 1 + n % 4)),
+            basket=tuple((good, dice.randint(1, 3)) for good in dice.sample(on_sale, 1 + n % 4)),
             card=card,
             then=then,
             ends=ends,
@@ -86,7 +86,7 @@ def place(plan: Plan, url: str) -> Placed:
 
 
 def act(plan: Plan, placed: Placed, app: App) -> None:
-    """What the shopper does once she has ordered."""
+    """What the shopper does after ordering."""
     if plan.card == CHALLENGED:
         asked = app.follow(placed, "REQUIRES_ACTION")
         if plan.then in ("approves", "refuses"):
@@ -111,8 +111,8 @@ def test_all_come_to_their_end_and_the_books_balance(
 ) -> None:
     url, app = live_stack.url, App(live_stack.url)
     todo = plans(ORDERS, goods)
-    shelf = {good for plan in todo for good, _ in plan.basket}
-    before = {good: app.available(good.sku, good.slug) for good in shelf}
+    on_sale = {good for plan in todo for good, _ in plan.basket}
+    before = {good: app.available(good.sku, good.slug) for good in on_sale}
     began = time.monotonic()
 
     def go(plan: Plan) -> Placed:
@@ -136,8 +136,8 @@ def test_all_come_to_their_end_and_the_books_balance(
     for plan in todo:
         if plan.ends == "confirmed":
             sold.update(dict(plan.basket))
-    after = {good: app.available(good.sku, good.slug) for good in shelf}
-    assert after == {good: before[good] - sold[good] for good in shelf}
+    after = {good: app.available(good.sku, good.slug) for good in on_sale}
+    assert after == {good: before[good] - sold[good] for good in on_sale}
     assert over - last_placed < WITHIN
     count = Counter(ends)
     with capsys.disabled():

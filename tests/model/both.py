@@ -1,7 +1,7 @@
 """The real shop and the shop on paper: how they are set up, compared, and brought to an end.
 
-`BothShops` is what machine.py's rules work on. After each rule both are compared, and the audit's
-safety invariants hold. At the end everybody gets what is due: then nothing is under way, the
+`BothShops` is what the rules work on. After each rule both are compared, and the audit's
+safety invariants hold. At the end all get what is due: then nothing is under way, the
 invariants of liveness hold, and the gateway's books match ours.
 """
 
@@ -13,25 +13,26 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
-from redis import Redis
 
 from apps.cart import carts
 from apps.customers.models import User
+from apps.flash_sales import active_sales
 from apps.inventory import stock
 from apps.inventory.models import Hold, StockItem
 from apps.notifications.models import Notification
-from apps.orders import audit, review, saga
+from apps.orders import audit
 from apps.orders.intake import Accepted, CheckoutRequest
 from apps.orders.models import Order, OrderEvent, Saga, SagaStep
+from apps.orders.saga import engine, review
 from apps.payments import inbox, refunds
 from apps.payments.models import Payment, Refund, WebhookInbox
 from apps.promos.models import Promo
-from apps.sales import on_sale
 from apps.shipping import rates as shipping_rates
 from apps.shipping.models import Shipment
 from apps.taxes import rates as tax_rates
@@ -47,13 +48,13 @@ from tests.factories import (
     ship_everywhere,
 )
 from tests.model import ledger
-from tests.model.ledger import CODES, Paper, Sale, Shelf, Wish
+from tests.model.ledger import CODES, Paper, Sale, StockRow, Wish
 from tests.model.workers import Fates, Frozen
 from tests.orders.checkouts import together
 from tests.orders.purchases import Shop
 
 MUG, KETTLE = "MUG", "KETTLE"
-PRICES, ON_SHELF = {MUG: 1800, KETTLE: 8900}, {MUG: 8, KETTLE: 4}
+PRICES, IN_STOCK = {MUG: 1800, KETTLE: 8900}, {MUG: 8, KETTLE: 4}
 EMAILS = {"alice": "alice@example.com", "bob": "bob@example.com", "guest": "Alice@Example.com"}
 PAST = "2020-01-01T00:00Z"
 
@@ -68,11 +69,11 @@ class PaperCart:
 
 
 class BothShops(RuleBasedStateMachine):
-    """The two shops of one story, full shelves to begin with. The real one is the test's."""
+    """The two shops of one story, with full stock at first. The real one is the test's."""
 
     shop: ClassVar[Shop]
     fates: ClassVar[Fates]
-    redis: ClassVar[Redis]
+    empty_all_redis: ClassVar[Callable[[], None]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class BothShops(RuleBasedStateMachine):
         ship_everywhere(price=ledger.SHIPPING)
         a_sales_tax(rate_bp=ledger.TAX_BP)
         variants = [
-            make(sku=sku, price=PRICES[sku], stock=ON_SHELF[sku])
+            make(sku=sku, price=PRICES[sku], stock=IN_STOCK[sku])
             for sku, make in ((MUG, a_mug), (KETTLE, a_kettle))
         ]
         self.skus = {variant.pk: variant.sku for variant in variants}
@@ -103,7 +104,7 @@ class BothShops(RuleBasedStateMachine):
                 customer_limit=terms.customer_limit,
             )
         self.users = {"alice": make_alice(), "bob": make_bob()}
-        self.paper = Paper({sku: Shelf(PRICES[sku], ON_SHELF[sku]) for sku in PRICES})
+        self.paper = Paper({sku: StockRow(PRICES[sku], IN_STOCK[sku]) for sku in PRICES})
         self.carts: dict[str, PaperCart] = {}
         for shopper in EMAILS:
             self._take_cart(shopper)
@@ -158,7 +159,10 @@ class BothShops(RuleBasedStateMachine):
             known = book[refund.purpose]
             assert refund.amount == known.amount
             assert refund.status == "succeeded" or not known.settled
-            known.settled = refund.status == "succeeded"
+            if refund.status == "succeeded" and not known.settled:
+                known.settled = True
+                if book is sale.refunds:  # of its own refund a cancellation tells itself
+                    self.paper.tell_of_refund(sale)
 
     def _learn_from(self, payment: Payment, sale: Sale) -> None:
         sale.bank_page = sale.bank_page or urlsplit(payment.next_action_url).path
@@ -170,10 +174,10 @@ class BothShops(RuleBasedStateMachine):
     def _compare_stock(self) -> None:
         rows = StockItem.objects.values_list("variant_id", "on_hand", "reserved")
         found = {self.skus[pk]: (on_hand, reserved) for pk, on_hand, reserved in rows}
-        on_paper = {sku: (s.on_hand, s.reserved) for sku, s in self.paper.shelves.items()}
+        on_paper = {sku: (s.on_hand, s.reserved) for sku, s in self.paper.stock_rows.items()}
         assert found == on_paper
         assert stock.availability(PRICES) == {
-            sku: shelf.free for sku, shelf in self.paper.shelves.items()
+            sku: stock_row.free for sku, stock_row in self.paper.stock_rows.items()
         }
         used = dict(Promo.objects.values_list("code", "used"))
         assert used == {code: self.paper.uses(code) for code in CODES}
@@ -193,9 +197,11 @@ class BothShops(RuleBasedStateMachine):
             order, row = orders[sale.order_id], sagas[sale.order_id]
             assert order.total_amount == sale.total, sale
             assert [seq for _, seq in events[sale.order_id]] == [*range(1, order.seq + 1)]
-            statuses = [status for status, _ in events[sale.order_id]]
+            told = [status for status, _ in events[sale.order_id]]
+            statuses = [status for status, _ in groupby(told)]
+            assert len(told) - len(statuses) == sale.notes, f"{told}, {sale.notes} notes on paper"
             if sale.asked_meanwhile and statuses[1:2] == ["REQUIRES_ACTION"]:
-                # She was asked by her bank in the moment in which the order was called off.
+                # The bank asked at the moment in which the order was cancelled.
                 sale.statuses.insert(1, "REQUIRES_ACTION")
                 if sale.way == "undone":
                     sale.statuses.insert(2, "PAYMENT_FAILED")
@@ -247,7 +253,7 @@ class BothShops(RuleBasedStateMachine):
     # --- The end -------------------------------------------------------------------------------
 
     def teardown(self) -> None:
-        """Everybody goes on working until nothing is due. After a failure only the threads end."""
+        """All go on working until nothing is due. After a failure only the threads end."""
         failed = sys.exc_info()[0] is not None
         while self.frozen:
             with contextlib.suppress(BaseException) if failed else contextlib.nullcontext():
@@ -289,7 +295,7 @@ class BothShops(RuleBasedStateMachine):
                 review.retry(sale.order_id, actor="clerk", reason="all is well again")
                 sale.in_review = False
             elif sale.challenge == "open" and not sale.over:
-                sale.out_of_time = True  # she never comes back
+                sale.out_of_time = True  # the shopper never comes back
                 self.shop.pass_deadline(sale.order_id)
 
     def _anything_open(self) -> bool:
@@ -307,7 +313,7 @@ class BothShops(RuleBasedStateMachine):
         pairs = [(wish, self._request(wish)) for wish in wishes]
         outcomes = together(*(request for _, request in pairs))
         accepted = [isinstance(outcome, Accepted) for outcome in outcomes]
-        # Whoever was refused is looked at last: what she wanted is gone into the others' orders.
+        # Refused checkouts are checked last: what they wanted is in the others' orders.
         for place in sorted(range(len(pairs)), key=lambda place: not accepted[place]):
             self._answered(*pairs[place], outcomes[place])
         return accepted[0]
@@ -318,7 +324,7 @@ class BothShops(RuleBasedStateMachine):
             self.paper.sell(wish, outcome.order_id, request)
         else:
             why = type(outcome).__name__
-            assert why in self.paper.refusals(wish), f"{wish} heard {outcome!r}"
+            assert why in self.paper.refusals(wish), f"{wish} got {outcome!r}"
 
     def _request(self, wish: Wish) -> CheckoutRequest:
         key = str(uuid4())
@@ -360,7 +366,7 @@ class BothShops(RuleBasedStateMachine):
 
     def _work(self) -> None:
         for _ in range(60):
-            if not saga.advance():
+            if not engine.advance():
                 return
         raise AssertionError("sagas are due for ever")
 
@@ -384,8 +390,8 @@ class BothShops(RuleBasedStateMachine):
         ]
 
     def _empty_redis(self) -> None:
-        self.redis.flushall()
-        on_sale.assume_none(seconds=3600)
+        self.empty_all_redis()
+        active_sales.assume_none(seconds=3600)
 
 
 # --- Small tools --------------------------------------------------------------------------------

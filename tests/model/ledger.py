@@ -1,7 +1,7 @@
 """The shop as a shopkeeper would keep it on paper: no database, no worker, no gateway.
 
 `Paper` is told what people do and what the saga's log says, one line at a time, and knows from
-that alone what must lie on the shelf, who may still use a code, what every order was paid and given
+that alone what must be in stock, who may still use a code, what every order was paid and given
 back, which mails went out and through which statuses it went. A line that may not follow on the one
 before (a step that is done twice, a refusal without a cause) is an error by itself.
 """
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from storefront import money
+from apps.core import money
 
 SHIPPING, TAX_BP = 599, 825  # minor units, hundredths of a percent
 STEPS = (
-    "reserve_stock",
     "redeem_promo",
+    "reserve_stock",
     "authorize_payment",
     "confirm_stock",
     "capture_payment",
@@ -25,6 +25,7 @@ STEPS = (
     "notify",
 )
 BEFORE_SHIPMENT = ("PENDING", "REQUIRES_ACTION", "PAYMENT_AUTHORIZED", "CONFIRMED")
+CODE_USED = "The code has been used before."  # why an order that is being paid was refused
 AT_THE_GATEWAY = ("authorize_payment", "capture_payment")  # ask the gateway, forward and back
 
 # What the cards do, by the gateway's tokens.
@@ -35,7 +36,7 @@ CARDS = (GOOD, ASKS, DECLINED, ASKS_IN_VAIN, SLOW_REFUND, UNKNOWN)
 
 
 @dataclass
-class Shelf:
+class StockRow:
     """One SKU: what lies there, and what running orders hold of it."""
 
     price: int
@@ -78,7 +79,7 @@ class Return:
 
 @dataclass
 class Wish:
-    """What somebody wants to buy, before the shop has said yes."""
+    """What a shopper wants to buy, before the shop has said yes."""
 
     email: str
     lines: Mapping[str, int]
@@ -95,7 +96,7 @@ class Sale:
     order_id: UUID
     wish: Wish
     request: Any
-    line_amounts: Mapping[str, int]
+    paid_for: Mapping[str, int]  # by SKU, discount and tax included
     total: int
     # Where the saga stands: its direction and step, or "done", "undone".
     way: str = "do"
@@ -113,11 +114,13 @@ class Sale:
     # What follows from it.
     stock: str = "held"  # held → sold → back, or held → back
     captured: int = 0
+    use_is_counted: bool = False  # against the customer's limit: it was paid
     nothing_kept: bool = False  # the saga says that the money is called back
     statuses: list[str] = field(default_factory=lambda: ["PENDING"])
     asked_meanwhile: bool = False  # a challenge may have been shown though the saga turned back
     parcel: str = ""
     mails: Counter[str] = field(default_factory=Counter)
+    notes: int = 0  # events that are no move: money that arrived
     refunds: dict[str, Refund] = field(default_factory=dict)  # by purpose; not the saga's own
     called_back: dict[str, Refund] = field(default_factory=dict)  # the saga's own
     returns: list[Return] = field(default_factory=list)
@@ -135,7 +138,7 @@ class Sale:
 
     @property
     def code_is_used(self) -> bool:
-        return self.way != "undone" and (self.way, self.step) != ("undo", "reserve_stock")
+        return self.way != "undone"  # giving it back is the last undo
 
     @property
     def left_to_refund(self) -> int:
@@ -169,16 +172,12 @@ class Sale:
         return self.units(sku) - sum(announced.lines.get(sku, 0) for announced in self.returns)
 
     def worth(self, back: Return) -> int:
-        """What a return gives back: its share of what was paid for goods and their tax."""
-        free_shipping = any(CODES[code].free_shipping for code in self.wish.codes)
-        paid = money.share_out(
-            self.total - (0 if free_shipping else SHIPPING), list(self.line_amounts.values())
-        )
+        """What a return gives back: its part of what was paid for each of its lines."""
         amount = 0
-        for sku, line in zip(self.line_amounts, paid, strict=True):
+        for sku, units in back.lines.items():
+            paid = self.paid_for[sku]
             before = sum(r.lines.get(sku, 0) for r in self.returns if r.received and r is not back)
-            after = before + back.lines.get(sku, 0)
-            amount += line * after // self.units(sku) - line * before // self.units(sku)
+            amount += paid * (before + units) // self.units(sku) - paid * before // self.units(sku)
         return amount
 
     # --- The saga's log, line by line ----------------------------------------------------------
@@ -200,19 +199,21 @@ class Sale:
             self._done(step, outcome, detail, said)
 
     def _done(self, step: str, outcome: str, detail: str, said: str) -> None:
-        assert step in AT_THE_GATEWAY or outcome in ("done", "stopped"), f"{said}: nobody was asked"
+        assert step in AT_THE_GATEWAY or outcome in ("done", "stopped"), (
+            f"{said}: the gateway was not asked"
+        )
         if outcome == "wait":
             assert self.wish.card in (ASKS, ASKS_IN_VAIN), said
             self.challenge = self.challenge or "open"
             self._move("REQUIRES_ACTION", only_from=("PENDING",))
         if outcome == "done":
             self._take_effect(step)
-        if outcome == "refused":
+        if outcome == "refused" and detail != CODE_USED:
             assert self._may_refuse(step), f"{said} of {self}"
             if step == "authorize_payment":
                 self._move("PAYMENT_FAILED", only_from=("PENDING", "REQUIRES_ACTION"))
         if outcome == "stopped":
-            assert self.called_off, f"{said}, and nobody wished for it"
+            assert self.called_off, f"{said}, and it was not asked for"
             self.asked_meanwhile = (step, self.status) == ("authorize_payment", "PENDING")
         if outcome in ("refused", "stopped") or (outcome == "done" and self.called_off):
             self.turn_back()
@@ -222,6 +223,7 @@ class Sale:
     def _take_effect(self, step: str) -> None:
         match step:
             case "authorize_payment":
+                self.use_is_counted = True
                 assert self.wish.card not in (DECLINED, ASKS_IN_VAIN, UNKNOWN) or self.total == 0
                 assert self.wish.card != ASKS or self.challenge == "approved" or self.total == 0
                 self._move("PAYMENT_AUTHORIZED", only_from=("PENDING", "REQUIRES_ACTION"))
@@ -293,20 +295,22 @@ CODES: dict[str, Code] = {
 class Paper:
     """The whole shop on paper."""
 
-    shelves: dict[str, Shelf]
+    stock_rows: dict[str, StockRow]
     sales: list[Sale] = field(default_factory=list)
 
     # --- Buying --------------------------------------------------------------------------------
 
     def price(self, wish: Wish) -> tuple[dict[str, int], int]:
-        """(amount by SKU, total), codes and tax included."""
-        amounts = {sku: self.shelves[sku].price * units for sku, units in wish.lines.items()}
-        goods = sum(amounts.values())
+        """(what is paid for each SKU, total), codes and tax included."""
+        left = [self.stock_rows[sku].price * units for sku, units in wish.lines.items()]
         for code in sorted(wish.codes, key=lambda code: -CODES[code].off):
-            goods -= _half_up(goods * CODES[code].off, 10_000)
-            goods -= min(goods, CODES[code].amount)
+            for off in (_half_up(sum(left) * CODES[code].off, 10_000), CODES[code].amount):
+                shares = money.share_out(min(off, sum(left)), left)
+                left = [amount - share for amount, share in zip(left, shares, strict=True)]
         shipping = 0 if any(CODES[code].free_shipping for code in wish.codes) else SHIPPING
-        return amounts, goods + shipping + _half_up(goods * TAX_BP, 10_000)
+        tax = _half_up(sum(left) * TAX_BP, 10_000)
+        parts = zip(wish.lines, left, money.share_out(tax, left), strict=True)
+        return {sku: net + taxed for sku, net, taxed in parts}, sum(left) + shipping + tax
 
     def refusals(self, wish: Wish) -> set[str]:
         """Why the shop may say no to `wish` now; empty: it has to say yes."""
@@ -319,19 +323,19 @@ class Paper:
             limit, mine = CODES[code].total_limit, CODES[code].customer_limit
             if limit is not None and self.uses(code) >= limit:
                 why |= {"NotQuotable", "PromoExhausted"}
-            if mine is not None and self.uses(code, wish.email.lower()) >= mine:
-                why.add("PromoExhausted")
-        if any(self.shelves[sku].free < units for sku, units in wish.lines.items()):
+            if mine is not None and self.uses_of(code, wish) >= mine:
+                why |= {"NotQuotable", "PromoUsed"}
+        if any(self.stock_rows[sku].free < units for sku, units in wish.lines.items()):
             why.add("OutOfStock")
         return why
 
     def sell(self, wish: Wish, order_id: UUID, request: Any) -> Sale:
         """The shop said yes. Fails when it had to say no."""
         assert not self.refusals(wish), f"{wish} was accepted in spite of {self.refusals(wish)}"
-        amounts, total = self.price(wish)
-        sale = Sale(order_id, wish, request, amounts, total)
+        paid_for, total = self.price(wish)
+        sale = Sale(order_id, wish, request, paid_for, total)
         for sku, units in wish.lines.items():
-            self.shelves[sku].reserved += units
+            self.stock_rows[sku].reserved += units
         self.sales.append(sale)
         return sale
 
@@ -339,11 +343,23 @@ class Paper:
         live = [s for s in self.sales if s.wish.cart == cart and s.status != "CANCELLED"]
         return live[0] if live else None
 
-    def uses(self, code: str, customer: str | None = None) -> int:
+    def uses(self, code: str) -> int:
+        return sum(sale.code_is_used for sale in self.sales if code in sale.wish.codes)
+
+    def uses_of(self, code: str, wish: Wish, *, unpaid: bool = False) -> int:
+        """What counts for this customer: paid by the mailbox, or ordered by the account."""
         return sum(
-            sale.code_is_used and customer in (None, sale.wish.email.lower())
+            (sale.wish.user_id is not None and sale.wish.user_id == wish.user_id)
+            or (sale.wish.email.lower() == wish.email.lower() and (sale.use_is_counted or unpaid))
             for sale in self.sales
-            if code in sale.wish.codes
+            if code in sale.wish.codes and sale.code_is_used and sale.wish is not wish
+        )
+
+    def _paid_by_mailbox(self, code: str, wish: Wish) -> int:
+        return sum(
+            sale.use_is_counted and sale.wish.email.lower() == wish.email.lower()
+            for sale in self.sales
+            if code in sale.wish.codes and sale.code_is_used
         )
 
     # --- What the saga does --------------------------------------------------------------------
@@ -351,30 +367,41 @@ class Paper:
     def read(self, sale: Sale, step: str, direction: str, outcome: str, detail: str) -> None:
         """One line of the saga's log; the units go where it says."""
         before = sale.stock
+        if (step, outcome, detail) == ("authorize_payment", "refused", CODE_USED):
+            assert any(self.uses_of(code, sale.wish, unpaid=True) for code in sale.wish.codes)
         sale.read(step, direction, outcome, detail)
+        for code in sale.wish.codes:
+            mine = CODES[code].customer_limit
+            assert mine is None or self._paid_by_mailbox(code, sale.wish) <= mine, sale
         for sku, units in sale.wish.lines.items():
-            shelf = self.shelves[sku]
+            stock_row = self.stock_rows[sku]
             match before, sale.stock:
                 case "held", "sold":
-                    shelf.on_hand -= units
-                    shelf.reserved -= units
+                    stock_row.on_hand -= units
+                    stock_row.reserved -= units
                 case "held", "back":
-                    shelf.reserved -= units
+                    stock_row.reserved -= units
                 case "sold", "back":
-                    shelf.on_hand += units
+                    stock_row.on_hand += units
 
     # --- Returning -----------------------------------------------------------------------------
 
     def announce(self, sale: Sale, back: Return) -> None:
         sale.returns.append(back)
         sale._move("RETURN_INITIATED", only_from=("DELIVERED",))
+        sale.mails["return_announced"] += 1
+
+    def tell_of_refund(self, sale: Sale) -> None:
+        """Money is back with the shopper, and they are told."""
+        sale.notes += 1
+        sale.mails["refund_sent"] += 1
 
     def receive(self, sale: Sale, back: Return) -> None:
-        """The goods are on the shelf again and their money on its way."""
+        """The goods are in stock again and their money on its way."""
         amount = min(sale.worth(back), sale.left_to_refund)
         back.received = True
         for sku, units in back.lines.items():
-            self.shelves[sku].on_hand += units
+            self.stock_rows[sku].on_hand += units
         if amount:
             sale.refunds[f"return:{back.id}"] = Refund(amount)
         if all(announced.received for announced in sale.returns):

@@ -1,9 +1,12 @@
 """The real shop and a shop on paper, told the same stories, are in the same state after each line.
 
-    machine.py   what can happen
-    both.py      how the two are set up, compared, and brought to an end
-    ledger.py    the shop on paper
-    workers.py   workers that die and freeze
+    machine.py       what can happen, by the rules of
+                     buying.py, working.py, paying.py, fulfilling.py
+    rules.py         what rules are made of
+    picking.py       what rules pick orders from
+    both.py          how the two shops are set up, compared, and brought to an end
+    ledger.py        the shop on paper
+    workers.py       workers that die and freeze
 
 In the suite the stories are the same every time. A longer hunt tells other ones:
 
@@ -18,18 +21,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from redis import Redis
 
 from apps.inventory import holds, stock
-from apps.orders import saga
+from apps.orders.saga import claims, engine, placement, updates
 from apps.payments import gateway as gateways
-from apps.payments import inbox, refunds
+from apps.payments import refunds
+from apps.payments.inbox import claiming
 from apps.payments.stripe_gateway import StripeGateway
 from apps.promos import redeem
 from tests.model.machine import ShopMachine
@@ -46,7 +50,7 @@ PHASES = [Phase.generate] + [Phase.shrink] * (os.environ.get("MODEL_SHRINK") != 
 
 @pytest.fixture
 def machine(
-    shop: Shop, redis_of_tests: Redis, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, empty_all_redis: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> type[ShopMachine]:
     """The machine over this test's shop, in which only rules make time pass.
 
@@ -55,13 +59,20 @@ def machine(
     """
     fates = Fates()
     fates.install(monkeypatch)
-    monkeypatch.setattr(saga, "BACKOFF_FIRST", 3600.0)
-    monkeypatch.setattr(saga, "BACKOFF_CAP", 3600.0)
-    for leased in (saga, inbox, refunds):
-        monkeypatch.setattr(leased, "LEASE", timedelta(hours=1))
+    monkeypatch.setattr(placement, "BACKOFF_FIRST", 3600.0)
+    monkeypatch.setattr(placement, "BACKOFF_CAP", 3600.0)
+    monkeypatch.setattr(updates, "LEASE", timedelta(hours=1))
+    for module, table in ((claims, "SAGAS"), (claiming, "INBOX"), (refunds, "SENDING")):
+        longer = replace(getattr(module, table), lease=timedelta(hours=1))
+        monkeypatch.setattr(module, table, longer)
     patient = StripeGateway(secret_key=KEY, api_host=shop.sandbox.url, read_timeout_s=30)
     monkeypatch.setattr(gateways, "_gateway", patient)
-    of_this_test = {"shop": shop, "fates": fates, "redis": redis_of_tests, "swarm": SWARM}
+    of_this_test = {
+        "shop": shop,
+        "fates": fates,
+        "empty_all_redis": staticmethod(empty_all_redis),
+        "swarm": SWARM,
+    }
     return type("ShopMachine", (ShopMachine,), of_this_test)
 
 
@@ -96,7 +107,7 @@ def units_are_not_given_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def codes_are_not_given_back(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(redeem, "give_back", lambda order_ids: None)
+    patch.setattr(redeem, "release", lambda order_ids: None)
 
 
 def refunds_are_not_added_up(patch: pytest.MonkeyPatch) -> None:
@@ -106,7 +117,7 @@ def refunds_are_not_added_up(patch: pytest.MonkeyPatch) -> None:
 def cancellation_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """The worker does not look again whether the order was called off meanwhile."""
     patch.setattr(
-        saga, "_still_ours", lambda group, real=saga._still_ours: real(group) and list(group)
+        engine, "still_ours", lambda group, real=engine.still_ours: real(group) and list(group)
     )
 
 
@@ -118,6 +129,12 @@ BUYING = ("buys_now", "worker_does_all_that_is_due")
 GIVING_BACK = ("clerk_gives_money_back", "refunds_are_sent")
 RETURNING = ("return_is_announced", "return_is_received")
 
+
+# Where a story fails that has found something: by a rule's answer, or when the shops are compared.
+COMPARING = (
+    *("both.py", "ledger.py"),
+    *("rules.py", "buying.py", "working.py", "paying.py", "fulfilling.py"),
+)
 
 PLANTED = [
     (units_are_not_given_back, BUYING),
@@ -144,9 +161,9 @@ def test_stories_find_a_planted_defect(
             machine.about(*about),
             phases=[Phase.generate],
             report_multiple_bugs=False,  # nor look for more, once there is one
-            max_examples=60,
+            max_examples=300,
             stateful_step_count=12,
             derandomize=True,
         )
     by = found.traceback[-1]
-    assert by.path.name in ("both.py", "ledger.py", "machine.py"), f"{by.path}: not by comparing"
+    assert by.path.name in COMPARING, f"{by.path}: not by comparing"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from storefront import failpoints
+from apps.core import failpoints
 from tests.orders.purchases import Killed
 
 PATIENCE = 60  # seconds; nothing here takes one
@@ -91,13 +91,13 @@ class Frozen(threading.Thread):
             self._still.set()
 
     def _count(self, point: str) -> None:
-        # Before a commit it would hold rows locked, and everybody would only wait for it.
+        # Before a commit it would hold rows locked, and all others would only wait for it.
         if point.endswith("before_commit") or self.point:
             return
         if not self._left:
             self.point = point
             self._still.set()
-            assert self._go_on.wait(PATIENCE), "nobody woke the frozen worker"
+            assert self._go_on.wait(PATIENCE), "the frozen worker was not woken"
         self._left -= 1
 
     def wait_for_standstill(self) -> bool:

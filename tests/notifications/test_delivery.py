@@ -1,4 +1,4 @@
-"""Mail goes out: each once, again after a failure, and never for ever."""
+"""Delivery: each message once, with a limited number of retries after failures."""
 
 import smtplib
 import threading
@@ -22,16 +22,16 @@ State = Notification.State
 
 
 class Server(BaseEmailBackend):
-    """A mail server of the test: `behave` is asked for each mail, `away` for each connection."""
+    """A mail server: `behave` is called for each mail; `down` is raised for each connection."""
 
     behave = staticmethod(lambda message: None)
-    away: Exception | None = None
+    down: Exception | None = None
     connections = 0
-    taken: list = []
+    accepted: list = []
 
     def open(self):
-        if Server.away:
-            raise Server.away
+        if Server.down:
+            raise Server.down
         if not getattr(self, "connected", False):
             self.connected = True
             Server.connections += 1
@@ -43,7 +43,7 @@ class Server(BaseEmailBackend):
     def send_messages(self, messages):
         for message in messages:
             Server.behave(message)
-            Server.taken.append(message)
+            Server.accepted.append(message)
         return len(messages)
 
 
@@ -52,15 +52,15 @@ def server(settings, monkeypatch):
     settings.EMAIL_BACKEND = f"{__name__}.Server"
     monkeypatch.setattr(delivery, "get_connection", lambda: Server())
     monkeypatch.setattr(Server, "behave", staticmethod(lambda message: None))
-    monkeypatch.setattr(Server, "away", None)
+    monkeypatch.setattr(Server, "down", None)
     monkeypatch.setattr(Server, "connections", 0)
-    monkeypatch.setattr(Server, "taken", [])
+    monkeypatch.setattr(Server, "accepted", [])
     return Server
 
 
 @pytest.fixture
 def longest_wait(monkeypatch):
-    """Jitter at its upper end."""
+    """Make the jitter return its maximum."""
     monkeypatch.setattr(delivery.random, "random", lambda: 1.0)
 
 
@@ -110,7 +110,7 @@ def test_a_due_message_goes_out_once():
     assert row.sent_at is not None
 
 
-def test_a_mail_is_known_by_its_row():
+def test_the_message_id_is_made_from_the_row():
     row = put()
 
     delivery.deliver_due()
@@ -119,7 +119,7 @@ def test_a_mail_is_known_by_its_row():
     assert message_id == f"<notification-{row.pk}@kettleandpine.example>"
 
 
-def test_what_is_not_due_waits():
+def test_a_message_is_not_sent_before_it_is_due():
     put(due_at=Now() + timedelta(seconds=60))
 
     assert delivery.deliver_due() == 0
@@ -143,7 +143,7 @@ def test_more_than_a_batch_goes_out_in_one_run(monkeypatch):
     assert Notification.objects.filter(state=State.SENT).count() == 10
 
 
-def test_a_refused_message_waits_and_its_neighbours_go(server, longest_wait):
+def test_a_refused_message_waits_and_the_others_are_sent(server, longest_wait):
     good, bad, other = put(), put(to="busy@example.com"), put()
 
     def behave(message):
@@ -177,7 +177,7 @@ def test_the_wait_doubles(server, longest_wait, attempts, longest):
     assert longest - 5 < seconds_until_due(row) <= longest
 
 
-def test_the_wait_is_anywhere_below_its_end(server, monkeypatch):
+def test_the_wait_is_random_below_its_maximum(server, monkeypatch):
     monkeypatch.setattr(delivery.random, "random", lambda: 0.25)
     server.behave = failing_with(refused(451))
     row = put()
@@ -196,12 +196,12 @@ def test_the_eighth_failure_is_the_last(server, caplog):
     row.refresh_from_db()
     assert (row.state, row.attempts) == (State.DEAD, 8)
     assert row.last_error.startswith("SMTPRecipientsRefused")
-    # An open case again, though a clerk had once sent it on its way.
+    # An open case again, although staff had replayed it once.
     assert (row.resolution, row.resolved_by, row.resolved_at) == ("", "", None)
     assert "dead letter" in caplog.text
 
 
-def test_a_recipient_refused_for_good_is_not_asked_again(server):
+def test_a_permanently_refused_recipient_is_not_tried_again(server):
     server.behave = failing_with(refused(550))
     row = put()
 
@@ -211,7 +211,7 @@ def test_a_recipient_refused_for_good_is_not_asked_again(server):
     assert (row.state, row.attempts) == (State.DEAD, 1)
 
 
-def test_an_address_that_no_mail_can_have_is_not_tried_again():
+def test_an_impossible_address_is_not_tried_again():
     row = put(to="alice\nbcc: bob@example.com")
 
     delivery.deliver_due()
@@ -223,13 +223,13 @@ def test_an_address_that_no_mail_can_have_is_not_tried_again():
 
 def test_an_outage_makes_no_dead_letters(server, longest_wait):
     rows = [put(attempts=1) for _ in range(3)]
-    server.away = ConnectionRefusedError("no route to mail")
+    server.down = ConnectionRefusedError("no route to mail")
 
     for _ in range(20):
         assert delivery.deliver_due() == 0
         Notification.objects.update(due_at=Now())
 
-    server.away = None
+    server.down = None
     for row in rows:
         row.refresh_from_db()
         assert (row.state, row.attempts) == (State.DUE, 1)
@@ -239,19 +239,19 @@ def test_an_outage_makes_no_dead_letters(server, longest_wait):
 
 def test_during_an_outage_messages_wait_a_minute_at_most(server, longest_wait):
     row = put()
-    server.away = ConnectionRefusedError("no route to mail")
+    server.down = ConnectionRefusedError("no route to mail")
 
     delivery.deliver_due()
 
     assert 55 < seconds_until_due(row) <= 60
 
 
-def test_a_server_that_goes_away_in_the_middle_keeps_what_it_took(server):
+def test_an_outage_in_the_middle_of_a_batch_keeps_what_was_sent(server):
     rows = [put() for _ in range(3)]
 
     def behave(message):
-        if len(server.taken) == 1:
-            server.away = ConnectionRefusedError("gone")
+        if len(server.accepted) == 1:
+            server.down = ConnectionRefusedError("gone")
             raise smtplib.SMTPServerDisconnected("gone")
 
     server.behave = staticmethod(behave)
@@ -259,14 +259,14 @@ def test_a_server_that_goes_away_in_the_middle_keeps_what_it_took(server):
     delivery.deliver_due()
 
     states = sorted(Notification.objects.values_list("state", "attempts"))
-    # One went, one failed on its own account, the third was never tried.
+    # One was sent, one failed, the third was never tried.
     assert states == [(State.DUE, 0), (State.DUE, 1), (State.SENT, 1)]
     assert len(rows) == 3
 
 
-def test_a_worker_that_died_while_sending_leaves_it_to_the_next():
+def test_messages_of_a_dead_worker_are_sent_by_the_next():
     row = put()
-    # What the claim leaves behind.
+    # The state after a claim.
     Notification.objects.update(attempts=1, due_at=Now() + delivery.LEASE)
 
     assert delivery.deliver_due() == 0
@@ -277,10 +277,11 @@ def test_a_worker_that_died_while_sending_leaves_it_to_the_next():
     assert (row.state, row.attempts) == (State.SENT, 2)
 
 
-def test_a_message_that_kills_its_workers_dies_alone():
-    poison, neighbour = put(attempts=2), put(attempts=2)
+def test_a_message_that_kills_workers_is_claimed_alone():
+    poison, neighbour = put(attempts=2, crashed_claims=2), put(attempts=2, crashed_claims=2)
+    assert delivery._claim(limit=50, crashed=False) == []
 
-    first = delivery._claim(from_attempts=2, to_attempts=8, limit=1)
+    first = delivery._claim(limit=1, crashed=True)
 
     assert [claimed.id for claimed in first] == [poison.pk]
     assert delivery.deliver_due() == 1
@@ -298,7 +299,7 @@ def test_a_message_that_killed_eight_workers_is_given_up():
     assert mail.outbox == []
 
 
-def test_a_batch_that_takes_too_long_gives_back_what_is_left(server, monkeypatch):
+def test_a_batch_that_takes_too_long_releases_the_rest(server, monkeypatch):
     rows = [put() for _ in range(3)]
     clock = [0.0]
     monkeypatch.setattr(delivery.time, "monotonic", lambda: clock[0])
@@ -318,7 +319,7 @@ def test_a_batch_that_takes_too_long_gives_back_what_is_left(server, monkeypatch
     assert len(rows) == 3
 
 
-def test_sent_mail_is_written_down_while_others_are_under_way(server, monkeypatch):
+def test_sent_mail_is_marked_while_others_are_being_sent(server, monkeypatch):
     for _ in range(3):
         put()
     clock = [0.0]
@@ -336,7 +337,7 @@ def test_sent_mail_is_written_down_while_others_are_under_way(server, monkeypatc
     assert written == [0, 1, 2]
 
 
-def test_mail_that_went_is_sent_even_when_the_claim_was_lost(server):
+def test_sent_mail_is_marked_even_when_the_claim_was_lost(server):
     row = put()
 
     def behave(message):
@@ -355,7 +356,7 @@ def test_a_failure_counts_only_while_the_claim_is_ours(server, longest_wait):
     row = put()
 
     def behave(message):
-        Notification.objects.update(state=State.SENT)  # another worker was quicker
+        Notification.objects.update(state=State.SENT)  # by another worker
         raise refused(550)
 
     server.behave = staticmethod(behave)
@@ -366,7 +367,7 @@ def test_a_failure_counts_only_while_the_claim_is_ours(server, longest_wait):
     assert (row.state, row.last_error) == (State.SENT, "")
 
 
-def test_the_task_has_the_name_that_bells_and_beat_know():
+def test_the_task_has_the_name_that_dispatch_and_beat_use():
     put()
 
     tasks.deliver()
@@ -385,14 +386,14 @@ def test_many_workers_send_each_mail_once(server, monkeypatch):
 
     run_in_threads(4, delivery.deliver_due)
 
-    keys = [message.extra_headers["Message-ID"] for message in server.taken]
+    keys = [message.extra_headers["Message-ID"] for message in server.accepted]
     assert len(keys) == len(set(keys)) == 60
     assert Notification.objects.filter(state=State.SENT, attempts=1).count() == 60
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_without_the_claim_many_workers_would_send_it_many_times(server):
+def test_control_without_the_claim_workers_send_it_many_times(server):
     """The control of the test above: select what is due, send, write."""
     for _ in range(20):
         put()
@@ -402,13 +403,13 @@ def test_without_the_claim_many_workers_would_send_it_many_times(server):
         due = list(Notification.objects.filter(state=State.DUE))
         start.wait()
         for row in due:
-            server.taken.append(row.pk)
+            server.accepted.append(row.pk)
             Notification.objects.filter(pk=row.pk).update(state=State.SENT)
 
     run_in_threads(4, deliver_without_claim)
 
-    assert len(server.taken) == 80
-    assert len(set(server.taken)) == 20
+    assert len(server.accepted) == 80
+    assert len(set(server.accepted)) == 20
 
 
 def run_in_threads(count, work):

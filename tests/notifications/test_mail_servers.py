@@ -15,7 +15,7 @@ State = Notification.State
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """As much of RFC 5321 as smtplib speaks; odd recipients get odd answers."""
+    """The part of RFC 5321 that smtplib uses; some recipients get errors."""
 
     def handle(self):
         self.server.conversations += 1
@@ -32,7 +32,7 @@ class Conversation(socketserver.StreamRequestHandler):
             elif verb == "RCPT" and "busy@" in command:
                 self.say("451 come back later")
             elif verb == "RCPT" and "crash@" in command:
-                return  # hangs up
+                return  # closes the connection
             elif verb == "QUIT":
                 self.say("221 bye")
                 return
@@ -70,7 +70,7 @@ def states():
     return [(to.split("@")[0], state, attempts) for to, state, attempts in rows]
 
 
-def test_smtp_takes_what_it_can_over_one_conversation(smtp):
+def test_smtp_sends_a_batch_over_one_connection(smtp):
     rows = [NotificationFactory() for _ in range(3)]
 
     assert delivery.deliver_due() == 3
@@ -110,7 +110,7 @@ def test_no_smtp_server_is_an_outage(smtp, settings):
     assert delivery.deliver_due() == 1
 
 
-def test_files_of_the_demo_hold_each_mail_once(settings, tmp_path):
+def test_mail_files_hold_each_mail_once(settings, tmp_path):
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     rows = [NotificationFactory() for _ in range(3)]

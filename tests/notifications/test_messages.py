@@ -1,4 +1,4 @@
-"""The words of each mail."""
+"""The text of each mail."""
 
 from uuid import uuid4
 
@@ -25,7 +25,6 @@ DATA = {
         "address": ["Alice Archer", "12 Pine Street", "Portland, OR 97201", "United States"],
         "estimate": "Nov 24 – Nov 27",
     },
-    "payment_failed": {**COMMON, "reason": "Your card was declined.", "total": "$51.49"},
     "order_cancelled": {**COMMON, "reason": "", "refund": "$51.49"},
     "order_shipped": {
         **COMMON,
@@ -34,7 +33,15 @@ DATA = {
         "estimate": "Nov 24 – Nov 27",
         "address": ["Alice Archer", "12 Pine Street"],
     },
+    "return_announced": {
+        **COMMON,
+        "return_number": "K7M2-R1",
+        "lines": LINES,
+        "send_to": ["Kettle & Pine, Returns", "48 Mill Lane"],
+        "what_to_do": "Send it to the address.",
+    },
     "return_received": {**COMMON, "lines": LINES, "refund": "$45.50"},
+    "refund_sent": {**COMMON, "refund": "$45.50", "what_for": "It is for what you sent back."},
 }
 
 
@@ -42,7 +49,7 @@ def compose(kind, **changes):
     return messages.compose(kind, {**DATA[kind], **changes}, order_id=ORDER, to="a@example.com")
 
 
-def test_the_confirmation_reads_like_this():
+def test_text_of_the_confirmation():
     message = compose("order_confirmed")
 
     assert (message.order_id, message.kind, message.to) == (
@@ -87,7 +94,7 @@ def test_a_discount_has_a_line_of_its_own():
 
 
 @pytest.mark.parametrize("kind", sorted(messages.NEEDS))
-def test_each_kind_is_whole_with_all_and_with_the_least(kind):
+def test_each_kind_is_complete_with_all_data_and_with_the_least(kind):
     full = compose(kind)
     least = compose(kind, **{name: "" for name in DATA[kind] if name not in ("number", "url")})
 
@@ -103,14 +110,14 @@ def test_each_kind_is_whole_with_all_and_with_the_least(kind):
 
 
 @pytest.mark.parametrize("kind", sorted(messages.NEEDS))
-def test_what_a_kind_needs_is_what_its_text_names(kind):
+def test_needs_of_a_kind_are_the_names_in_its_template(kind):
     with pytest.raises(MissingData) as refused:
         messages.compose(kind, {}, order_id=ORDER, to="a@example.com")
 
     assert refused.value.names == sorted(DATA[kind])
 
 
-def test_a_cancelled_order_tells_about_the_money():
+def test_the_cancellation_mentions_the_refund():
     assert "We have sent $51.49 back to your card." in compose("order_cancelled").body
     assert "Nothing was charged." in compose("order_cancelled", refund="").body
     assert "is cancelled: sold out.\n" in compose("order_cancelled", reason="sold out.").body
@@ -121,7 +128,7 @@ def test_an_unknown_kind_is_refused():
         messages.compose("newsletter", COMMON, order_id=ORDER, to="a@example.com")
 
 
-def test_nobody_writes_headers_or_backwards():
+def test_names_add_no_headers_and_no_direction_overrides():
     message = compose(
         "order_confirmed",
         number="K7\r\nBcc: everyone@example.com",
@@ -134,3 +141,11 @@ def test_nobody_writes_headers_or_backwards():
 
 def test_a_subject_fits_its_column():
     assert len(compose("order_confirmed", number="7" * 500).subject) == messages.SUBJECT_MAX
+
+
+def test_mail_about_a_failed_payment_is_not_called_cancelled():
+    message = compose("order_cancelled", refund="", unpaid=True)
+
+    assert message.subject == "The payment for your Kettle & Pine order K7M2 did not go through"
+    assert "cancelled" not in message.body
+    assert "You can pay another way" in message.body

@@ -1,4 +1,4 @@
-"""A message is written once per order and kind, with the transaction that made it true."""
+"""A message is written once per order and kind, in the transaction of its event."""
 
 import threading
 from uuid import uuid4
@@ -6,21 +6,21 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
-from apps.desk.log import ReasonMissing
+from apps.backoffice.decision_log import ReasonMissing
+from apps.core import dispatch
 from apps.notifications import outbox
 from apps.notifications.errors import NotDead
 from apps.notifications.models import Notification
 from apps.notifications.outbox import Message
-from storefront import bells
 
 pytestmark = pytest.mark.django_db
 State = Notification.State
 
 
 @pytest.fixture
-def rung(monkeypatch):
+def enqueued(monkeypatch):
     names = []
-    monkeypatch.setattr(bells, "ring", names.append)
+    monkeypatch.setattr(dispatch, "enqueue_on_commit", names.append)
     return names
 
 
@@ -34,22 +34,22 @@ def a_dead_letter():
     return Notification.objects.get()
 
 
-def test_a_message_waits_in_its_row(rung, django_capture_on_commit_callbacks):
+def test_a_message_waits_in_its_row(enqueued, django_capture_on_commit_callbacks):
     message = a_message()
 
     with django_capture_on_commit_callbacks(execute=True):
         assert outbox.put([message]) == 1
-        assert rung == []  # not before the commit
+        assert enqueued == []  # not before the commit
 
     row = Notification.objects.get()
     assert (row.order_id, row.kind, row.to) == (message.order_id, message.kind, message.to)
     assert (row.subject, row.body) == ("Thank you", "Two mugs.\n")
     assert (row.state, row.attempts, row.sent_at) == (State.DUE, 0, None)
     assert row.due_at == row.created_at
-    assert rung == ["notifications.deliver"]
+    assert enqueued == ["notifications.deliver"]
 
 
-def test_a_step_that_runs_twice_writes_one_message(rung, django_capture_on_commit_callbacks):
+def test_a_step_that_runs_twice_writes_one_message(enqueued, django_capture_on_commit_callbacks):
     order_id = uuid4()
     outbox.put([a_message(order_id)])
 
@@ -57,7 +57,7 @@ def test_a_step_that_runs_twice_writes_one_message(rung, django_capture_on_commi
         assert outbox.put([a_message(order_id, subject="Thank you again")]) == 0
 
     assert Notification.objects.get().subject == "Thank you"
-    assert rung == []
+    assert enqueued == []
 
 
 def test_two_kinds_of_one_order_are_two_messages():
@@ -79,7 +79,7 @@ def test_a_batch_is_one_statement(django_assert_num_queries):
         assert outbox.put([]) == 0
 
 
-def test_what_is_rolled_back_never_was(rung, django_capture_on_commit_callbacks):
+def test_a_rolled_back_message_is_not_sent(enqueued, django_capture_on_commit_callbacks):
     class Undone(Exception):
         pass
 
@@ -89,73 +89,73 @@ def test_what_is_rolled_back_never_was(rung, django_capture_on_commit_callbacks)
             raise Undone
 
     assert not Notification.objects.exists()
-    assert rung == []
+    assert enqueued == []
 
 
-def test_a_dead_letter_is_sent_again_by_somebody_for_a_reason(
-    rung, caplog, django_capture_on_commit_callbacks
+def test_a_dead_letter_is_sent_again_with_name_and_reason(
+    enqueued, caplog, django_capture_on_commit_callbacks
 ):
-    letter = a_dead_letter()
+    message = a_dead_letter()
 
     with django_capture_on_commit_callbacks(execute=True), caplog.at_level("INFO"):
-        outbox.replay(letter, actor="clerk@example.com", reason=" mailbox is there again ")
+        outbox.replay(message, actor="clerk@example.com", reason=" mailbox is there again ")
 
-    assert (letter.state, letter.attempts) == (State.DUE, 0)
-    assert letter.resolution == "mailbox is there again"
-    assert letter.resolved_by == "clerk@example.com"
-    assert letter.resolved_at is not None
-    assert rung == ["notifications.deliver"]
-    assert "by clerk@example.com: mailbox is there again" in caplog.text
+    assert (message.state, message.attempts) == (State.DUE, 0)
+    assert message.resolution == "mailbox is there again"
+    assert message.resolved_by == "clerk@example.com"
+    assert message.resolved_at is not None
+    assert enqueued == ["notifications.deliver"]
+    assert "retry by [e-mail]: mailbox is there again" in caplog.text  # the name is in the table
 
 
-def test_a_dead_letter_is_closed_unsent_by_somebody_for_a_reason():
-    letter = a_dead_letter()
+def test_a_dead_letter_is_closed_unsent_with_name_and_reason():
+    message = a_dead_letter()
 
-    outbox.dismiss(letter, actor="clerk@example.com", reason="told her by telephone")
+    outbox.dismiss(message, actor="clerk@example.com", reason="told them by telephone")
 
-    assert letter.state == State.DEAD
-    assert letter.resolution == "told her by telephone"
-    assert letter.resolved_at is not None
+    assert message.state == State.DEAD
+    assert message.resolution == "told them by telephone"
+    assert message.resolved_at is not None
     with pytest.raises(NotDead):
-        outbox.replay(letter, actor="clerk@example.com", reason="changed my mind")
+        outbox.replay(message, actor="clerk@example.com", reason="changed my mind")
 
 
 @pytest.mark.parametrize("act", [outbox.replay, outbox.dismiss])
 @pytest.mark.parametrize(("actor", "reason"), [("", "why"), ("who", ""), (" ", " ")])
-def test_nobody_acts_without_a_name_and_a_reason(act, actor, reason):
-    letter = a_dead_letter()
+def test_a_decision_needs_a_name_and_a_reason(act, actor, reason):
+    message = a_dead_letter()
 
     with pytest.raises(ReasonMissing):
-        act(letter, actor=actor, reason=reason)
+        act(message, actor=actor, reason=reason)
 
-    letter.refresh_from_db()
-    assert (letter.state, letter.resolution) == (State.DEAD, "")
+    message.refresh_from_db()
+    assert (message.state, message.resolution) == (State.DEAD, "")
 
 
 @pytest.mark.parametrize("state", [State.DUE, State.SENT])
 def test_only_dead_letters_are_sent_again(state):
-    letter = a_dead_letter()
+    message = a_dead_letter()
     Notification.objects.update(state=state)
 
     with pytest.raises(NotDead):
-        outbox.replay(letter, actor="clerk@example.com", reason="again, please")
+        outbox.replay(message, actor="clerk@example.com", reason="again, please")
 
-    letter.refresh_from_db()
-    assert (letter.state, letter.attempts) == (state, 8)
+    message.refresh_from_db()
+    assert (message.state, message.attempts) == (state, 8)
 
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_of_two_clerks_one_sends_it_again(rung):
+def test_of_two_concurrent_replays_one_succeeds(enqueued):
     a_dead_letter()
     outcomes = []
     start = threading.Barrier(2)
 
     def replay(actor):
-        letter = Notification.objects.get()  # both still see it dead
+        message = Notification.objects.get()  # both still see it dead
         start.wait()
         try:
-            outbox.replay(letter, actor=actor, reason="again")
+            outbox.replay(message, actor=actor, reason="again")
             outcomes.append(actor)
         except NotDead:
             outcomes.append("too late")
@@ -174,7 +174,7 @@ def test_of_two_clerks_one_sends_it_again(rung):
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_write_overlapping_batches_without_a_deadlock(rung):
+def test_two_workers_write_overlapping_batches_without_a_deadlock(enqueued):
     batch = [a_message() for _ in range(100)]
     written = []
     start = threading.Barrier(2)

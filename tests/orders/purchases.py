@@ -16,9 +16,8 @@ import hashlib
 import hmac
 import itertools
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -32,10 +31,13 @@ from djstripe.models import WebhookEndpoint
 from apps.catalog.models import Variant
 from apps.inventory.models import Hold, StockItem, StockMovement
 from apps.notifications.models import Notification
-from apps.orders import audit, fulfil, intake, saga
+from apps.orders import audit
 from apps.orders.audit import Finding
-from apps.orders.intake import CheckoutRequest
+from apps.orders.fulfilment import shipping
+from apps.orders.intake import CheckoutRequest, queue
 from apps.orders.models import Order, OrderEvent, Saga, SagaStep
+from apps.orders.saga import engine
+from apps.orders.saga.placement import SagaUpdate
 from apps.payments import gateway as gateways
 from apps.payments import inbox
 from apps.payments.models import Payment
@@ -46,6 +48,7 @@ from apps.shipping.models import Shipment
 from apps.taxes import rates as tax_rates
 from tests.factories import ADDRESS, a_mug, a_sales_tax, ship_everywhere
 from tests.payments.sandbox_process import KEY, SandboxProcess
+from tests.threads import at_once as at_once
 
 MUG_PRICE, SHIPPING, TAX = 1800, 599, 149  # minor units; 8.25 % of 1800, half up
 TOTAL = MUG_PRICE + SHIPPING + TAX
@@ -56,10 +59,10 @@ WEBHOOK_SECRET = "whsec_" + "s" * 32
 def committed_database(transactional_db: None) -> Iterator[None]:
     """Real commits, because the intake and the threads of these tests have their own connections.
 
-    Not a matter of taste: the audit's snapshot cannot be taken inside a test's transaction.
+    Also, the audit's snapshot cannot be taken inside a test's transaction.
     """
     yield
-    intake.drain()
+    queue.drain()
 
 
 @pytest.fixture
@@ -99,7 +102,7 @@ class Shop:
         lines = lines or ((self.mug, 1),)
         key = str(uuid4())
         promos = promo if isinstance(promo, tuple) else (promo,)
-        return intake.place_order(
+        return queue.place_order(
             CheckoutRequest(
                 scope="guest",
                 key=key,
@@ -121,8 +124,8 @@ class Shop:
 
     def place_delivered(self, *lines: tuple[Variant, int], **given: Any) -> UUID:
         order_id = self.place_confirmed(*lines, **given)
-        fulfil.hand_to_carrier(order_id, actor="clerk")
-        fulfil.mark_delivered(order_id, actor="clerk")
+        shipping.hand_to_carrier(order_id, actor="clerk")
+        shipping.mark_delivered(order_id, actor="clerk")
         return order_id
 
     def answer_challenge(self, order_id: UUID, decision: str) -> None:
@@ -136,7 +139,7 @@ class Shop:
         """The saga until nothing is due; how many were claimed."""
         claimed = 0
         for _ in range(rounds):
-            count = saga.advance()
+            count = engine.advance()
             if not count:
                 return claimed
             claimed += count
@@ -155,25 +158,29 @@ class Shop:
         raise AssertionError(f"{[str(s) for s in under_way]} after {rounds} rounds")
 
     def run_until_step(self, order_id: UUID, step: str) -> None:
-        """Forward until `step` is the next to do, resting before each step."""
-        with mock.patch.object(saga.Turn, "goes_on", False):
+        """Run forward until `step` is the next one; the saga is released after each step."""
+        with mock.patch.object(SagaUpdate, "goes_on", False):
             while self.saga(order_id).step != step:
-                assert saga.advance() > 0
+                assert engine.advance() > 0
 
     def hurry(self) -> None:
-        """Every backoff is over; who waits for a webhook goes on waiting."""
+        """End every backoff; sagas that wait for a webhook go on waiting."""
         Saga.objects.filter(
             state__in=["forward", "undoing"], lease_until__isnull=True, waiting_for=""
         ).update(due_at="2020-01-01T00:00Z")
 
+    def wake(self, order_id: UUID) -> None:
+        """Make it due now, as after a webhook."""
+        Saga.objects.filter(order_id=order_id).update(due_at="2020-01-01T00:00Z")
+
     def end_leases(self) -> None:
-        """What dead workers have claimed falls due."""
+        """End the leases of dead workers."""
         Saga.objects.filter(lease_until__isnull=False).update(
             lease_until="2020-01-01T00:00Z", due_at="2020-01-01T00:00Z"
         )
 
     def pass_deadline(self, order_id: UUID) -> None:
-        """The hold's time is over, and with it the saga's patience."""
+        """The hold and the saga's deadline are over."""
         past = "2020-01-01T00:00Z"
         Hold.objects.filter(order_id=order_id).update(expires_at=past)
         Saga.objects.filter(order_id=order_id).update(deadline_at=past)
@@ -275,7 +282,7 @@ class Shop:
     # --- what must hold --------------------------------------------------------------------------
 
     def assert_confirmed(self, order_id: UUID) -> None:
-        """Paid once, sold once, labelled, and told once."""
+        """Paid once, sold once, labelled, and one mail."""
         order = self.order(order_id)
         assert order.status == "CONFIRMED", self.log(order_id)
         payment = self.payment(order_id)
@@ -292,7 +299,7 @@ class Shop:
         self.assert_audit_clean()
 
     def assert_cancelled(self, order_id: UUID) -> None:
-        """Nothing is held, nothing is kept, and the shopper knows."""
+        """Nothing is held, no money is kept, and the shopper got a mail."""
         assert self.order(order_id).status == "CANCELLED", self.log(order_id)
         assert (self.saga(order_id).state, self.saga(order_id).due_at) == ("undone", None)
         payment = self.payment(order_id)
@@ -322,7 +329,7 @@ class Shop:
 
 
 class Killed(BaseException):
-    """SIGKILL, as far as one process can play it: nothing after it runs, no handler catches it."""
+    """Stands for SIGKILL: nothing after it runs, no handler catches it."""
 
 
 def signed(body: bytes, *, secret: str = WEBHOOK_SECRET, at: float | None = None) -> str:
@@ -332,31 +339,8 @@ def signed(body: bytes, *, secret: str = WEBHOOK_SECRET, at: float | None = None
     return f"t={moment},v1={mac.hexdigest()}"
 
 
-def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """What `count` threads that start together answered, in no order; an error is an answer."""
-    answers: list[Any] = []
-    start = threading.Barrier(count)
-
-    def run(number: int) -> None:
-        try:
-            start.wait()
-            answers.append(work(number))
-        except Exception as error:
-            answers.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(answers) == count
-    return answers
-
-
 def sql(statement: str, *given: Any) -> int:
-    """Write to the database behind the shop's back; how many rows. Triggers do not fire."""
+    """Write to the database directly; how many rows. Triggers do not fire."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(statement, given)

@@ -1,8 +1,8 @@
-"""Everybody at once: one order per key, one per cart, and no unit and no code twice.
+"""Concurrent checkouts: one order per key, one per cart, and no unit and no code sold twice.
 
-`ours.submit` and `theirs.submit` are two intakes that share nothing but the database: what two web
-processes are to each other. `meet` has both look before either writes, so that the database alone
-decides; the control at the end shows what happens when it does not.
+Two intakes in one test share nothing but the database, like two web processes. With `meet` both
+query before either writes, so that the database alone decides. The control at the end shows that
+the races can fail: without the unique constraint there are two orders.
 """
 
 import json
@@ -14,19 +14,18 @@ import pytest
 from django.db import connection
 
 from apps.inventory import strategies
-from apps.orders import intake_rows
 from apps.orders.errors import (
     CartAlreadyOrdered,
     IdempotencyInFlight,
     IdempotencyKeyReused,
     OutOfStock,
 )
-from apps.orders.intake import Accepted
+from apps.orders.intake import Accepted, statements
 from apps.orders.models import IdempotencyKey, Order, Saga
 from apps.promos.errors import PromoExhausted
 from apps.promos.models import Redemption
 from tests.factories import PromoFactory, a_kettle, a_mug
-from tests.inventory.shelf import assert_books_agree
+from tests.inventory.stock_checks import assert_stock_consistent
 from tests.orders.checkouts import a_checkout, pending, place, reserved
 from tests.orders.purchases import at_once
 
@@ -35,17 +34,17 @@ pytestmark = [pytest.mark.race, pytest.mark.usefixtures("open_shop")]
 
 @pytest.fixture
 def meet(monkeypatch):
-    """The first two batches look for known keys and carts together, before either goes on."""
-    look, lookers, calls = intake_rows.known_keys, threading.Barrier(2), Counter()
+    """The first two batches query known keys together, before either goes on."""
+    query, barrier, calls = statements.known_keys, threading.Barrier(2), Counter()
 
     def together(keys):
-        found = look(keys)
-        calls["looked"] += 1
-        if calls["looked"] <= 2:
-            lookers.wait(timeout=20)
+        found = query(keys)
+        calls["queried"] += 1
+        if calls["queried"] <= 2:
+            barrier.wait(timeout=60)
         return found
 
-    monkeypatch.setattr(intake_rows, "known_keys", together)
+    monkeypatch.setattr(statements, "known_keys", together)
 
 
 @pytest.fixture
@@ -54,12 +53,14 @@ def two_processes(another_process):
 
     def submit(*requests):
         processes = [another_process(), another_process()]
-        return at_once(2, lambda n: (n, heard(lambda: processes[n].submit(pending(requests[n])))))
+        return at_once(
+            2, lambda n: (n, outcome_of(lambda: processes[n].submit(pending(requests[n]))))
+        )
 
     return submit
 
 
-def heard(call):
+def outcome_of(call):
     try:
         return call()
     except Exception as refused:
@@ -86,7 +87,7 @@ def test_eighty_buyers_of_twenty_units(strategy, settings):
     assert {o.pk for o in Order.objects.all()} == {
         a.order_id for a in answers if isinstance(a, Accepted)
     }
-    assert_books_agree([mug])
+    assert_stock_consistent([mug])
 
 
 @pytest.mark.parametrize("strategy", strategies.BY_NAME)
@@ -99,7 +100,7 @@ def test_eighty_buyers_of_twenty_units_at_four_processes(strategy, settings, ano
 
     assert kinds(answers) == {Accepted: 20, OutOfStock: 60}
     assert reserved(mug) == Order.objects.count() == 20
-    assert_books_agree([mug])
+    assert_stock_consistent([mug])
 
 
 def test_carts_in_opposite_order_of_skus_at_two_processes_do_not_deadlock(another_process):
@@ -127,7 +128,7 @@ class TestOneKey:
         assert [answer.replayed for answer in accepted].count(False) == 1
         assert len({json.dumps(answer.answer) for answer in accepted}) == 1
         assert (Order.objects.count(), reserved(mug), Saga.objects.count()) == (1, 1, 1)
-        assert place(request).replayed, "who heard `in flight` is told by the same key"
+        assert place(request).replayed, "after `in flight` the same key gets the outcome"
 
     def test_twenty_presses_at_four_processes_are_one_order(self, another_process):
         mug = a_mug(stock=50)
@@ -167,8 +168,8 @@ class TestOneKey:
         assert kinds(answers) == {Accepted: 1, IdempotencyKeyReused: 1}
         assert reserved(mug) == Order.objects.get().lines.get().quantity
 
-    def test_one_unit_for_two_presses_is_not_sold_out_to_herself(self, meet, two_processes):
-        """The other tab's hold is her own: she hears of her order, not of an empty shelf."""
+    def test_one_unit_for_two_presses_is_not_sold_out_to_its_buyer(self, meet, two_processes):
+        """The hold is of the same shopper's other tab: the answer is the order, not "sold out"."""
         mug = a_mug(stock=1)
         request = a_checkout((mug, 1))
 
@@ -178,7 +179,7 @@ class TestOneKey:
         assert sorted(answer.replayed for answer in answers) == [False, True]
         assert (Order.objects.count(), reserved(mug)) == (1, 1)
 
-    def test_last_use_for_two_presses_is_not_used_up_by_herself(self, meet, two_processes):
+    def test_last_use_for_two_presses_is_not_used_up_for_its_user(self, meet, two_processes):
         mug = a_mug(stock=9)
         PromoFactory(code="ONCE", one_use=True)
         request = a_checkout((mug, 1), promo_codes=("ONCE",))
@@ -215,7 +216,7 @@ class TestOneCart:
         assert kinds(answers) == {Accepted: 1, CartAlreadyOrdered: 1}
         assert (Order.objects.count(), reserved(mug)) == (1, 1)
 
-    def test_second_tab_hears_of_the_order_and_not_of_an_empty_shelf(self, meet, two_processes):
+    def test_second_tab_gets_the_order_and_not_sold_out(self, meet, two_processes):
         mug, cart_id = a_mug(stock=1), uuid4()
 
         answers = [
@@ -228,27 +229,27 @@ class TestOneCart:
         assert kinds(answers) == {Accepted: 1, CartAlreadyOrdered: 1}
         assert (Order.objects.count(), reserved(mug)) == (1, 1)
 
-    def test_her_other_press_committed_between_two_looks_is_her_order(
+    def test_other_press_committed_between_two_queries_is_the_same_order(
         self, another_process, monkeypatch
     ):
         request = a_checkout((a_mug(stock=50), 1), cart_id=uuid4())
         others = []
 
-        def then_the_other_press(look):
-            def looked(asked):
-                found = look(asked)
+        def after_it_the_other_press(query):
+            def queried(asked):
+                found = query(asked)
                 if not others:
-                    others.append(None)  # it looks, too
+                    others.append(None)  # the other press queries, too
                     others[:] = at_once(1, lambda _: another_process().submit(pending(request)))
                 return found
 
-            return looked
+            return queried
 
         for name in ("known_keys", "live_orders_of_carts"):
-            look = getattr(intake_rows, name)
-            monkeypatch.setattr(intake_rows, name, then_the_other_press(look))
+            query = getattr(statements, name)
+            monkeypatch.setattr(statements, name, after_it_the_other_press(query))
 
-        answer = heard(lambda: another_process().submit(pending(request)))
+        answer = outcome_of(lambda: another_process().submit(pending(request)))
 
         assert kinds([answer, *others]) == {Accepted: 2}
         assert answer.order_id == others[0].order_id == Order.objects.get().pk
@@ -269,8 +270,8 @@ class TestOneCode:
             ),
         )
 
-        told = [heard_of_code(answer) for answer in answers]
-        assert Counter(told) == {"accepted": 1, "promo_exhausted": 39}
+        outcomes = [outcome_of_code(answer) for answer in answers]
+        assert Counter(outcomes) == {"accepted": 1, "promo_exhausted": 39}
         promo.refresh_from_db()
         assert promo.used == Redemption.objects.count() == reserved(mug) == 1
 
@@ -283,7 +284,7 @@ class TestOneCode:
             a_checkout((mug, 1), promo_codes=("ONCE",), email="bob@example.com"),
         )
 
-        assert Counter(heard_of_code(answer) for _, answer in answers) == {
+        assert Counter(outcome_of_code(answer) for _, answer in answers) == {
             "accepted": 1,
             "promo_exhausted": 1,
         }
@@ -291,7 +292,7 @@ class TestOneCode:
         assert promo.used == Redemption.objects.count() == Order.objects.count() == 1
 
 
-def heard_of_code(answer):
+def outcome_of_code(answer):
     if isinstance(answer, Accepted):
         return "accepted"
     if isinstance(answer, PromoExhausted):
@@ -300,7 +301,7 @@ def heard_of_code(answer):
 
 
 def test_control_without_the_unique_constraint_makes_two_orders(meet, two_processes):
-    """The races above can fail: what stands between two orders is the database's constraint."""
+    """The races above can fail: only the database's constraint prevents a second order."""
     mug = a_mug(stock=50)
     request = a_checkout((mug, 1))
     with connection.cursor() as cursor:

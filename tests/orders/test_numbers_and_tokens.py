@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from apps.orders.numbers import RANGE, order_number
+from apps.orders.intake.order_numbers import RANGE, order_number
 from apps.orders.tokens import is_valid, order_token
 
 ORDER = UUID("0190a000-0000-7000-8000-000000000001")

@@ -1,6 +1,6 @@
-"""The gateway is away: orders are accepted and wait, and nothing is lost, charged or let go for it.
+"""The gateway is away: orders are accepted and wait; nothing is lost, charged or released.
 
-The gateway of these tests stands behind its circuit breaker, as the shop's does.
+The gateway of these tests is behind the circuit breaker, as in the shop.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from django.db.models.functions import Now
 
 from apps.catalog.models import Variant
 from apps.inventory.models import Hold
-from apps.orders import saga, tasks, wake
-from apps.orders.cancel import request_cancellation
+from apps.orders import tasks
+from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.orders.models import Order, Saga, SagaStep
-from apps.payments import breaker, refunds
+from apps.orders.saga import engine, placement, resume
+from apps.payments import circuit_state, refunds
 from apps.payments import gateway as gateways
-from apps.payments.breaker import FAILURES_TO_OPEN, TRIALS, BreakerGateway
+from apps.payments.breaker import BreakerGateway
+from apps.payments.circuit import FAILURES_TO_OPEN
+from apps.payments.circuit_state import TRIALS
 from apps.payments.models import GatewayCall, Payment, Refund
 from apps.payments.tasks import tell_of_recovery
 from tests.factories import a_kettle
@@ -35,20 +38,20 @@ OUTAGE = {"fault": "outage"}
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Bells, heard by nobody."""
-    rung: list[str] = []
-    for room in (breaker.bells, wake.bells):
-        monkeypatch.setattr(room, "ring", rung.append)
-    return rung
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of tasks that were enqueued; none of them runs."""
+    enqueued: list[str] = []
+    for module in (circuit_state.dispatch, resume.dispatch):
+        monkeypatch.setattr(module, "enqueue_on_commit", enqueued.append)
+    return enqueued
 
 
 @pytest.fixture
-def guarded(shop: Shop, monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Shop]:
-    """The shop with its circuit breaker: it looks at Redis every time, and rests until told."""
-    monkeypatch.setattr(breaker, "LOOK_EVERY", 0.0)
-    monkeypatch.setattr(breaker, "OPEN_FOR", timedelta(hours=1))
-    monkeypatch.setattr(breaker, "OPEN_FOR_MS", 3_600_000)
+def guarded(shop: Shop, monkeypatch: pytest.MonkeyPatch, enqueued: list[str]) -> Iterator[Shop]:
+    """The shop with its circuit breaker: it reads Redis each time, and stays open until told."""
+    monkeypatch.setattr(circuit_state, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(circuit_state, "OPEN_FOR", timedelta(hours=1))
+    monkeypatch.setattr(circuit_state, "OPEN_FOR_MS", 3_600_000)
     gateways._gateway = BreakerGateway(gateways.get_gateway())
     yield shop
     shop.sandbox.faults()
@@ -60,7 +63,7 @@ def kettle(guarded: Shop) -> Variant:
 
 
 def fall_away(shop: Shop, kettle: Variant) -> list[UUID]:
-    """An outage, noticed by as many orders as it takes."""
+    """An outage, noticed by as many orders as the circuit breaker needs to open."""
     shop.sandbox.faults(OUTAGE)
     order_ids = [shop.place((kettle, 1)) for _ in range(FAILURES_TO_OPEN)]
     shop.run()
@@ -68,7 +71,7 @@ def fall_away(shop: Shop, kettle: Variant) -> list[UUID]:
 
 
 def rest_ends(redis_of_tests: redis.Redis) -> None:
-    redis_of_tests.delete(breaker.OPEN_KEY, breaker.TRIALS_KEY)
+    redis_of_tests.delete(circuit_state.OPEN_KEY, circuit_state.TRIALS_KEY)
 
 
 def calls(shop: Shop) -> int:
@@ -105,14 +108,14 @@ def test_orders_are_accepted_and_wait_without_the_gateway_being_asked(
 
 def test_long_wait_brings_no_order_to_review(guarded: Shop, kettle: Variant) -> None:
     order_ids = fall_away(guarded, kettle)
-    for _ in range(2 * saga.MAX_ATTEMPTS):
+    for _ in range(2 * engine.MAX_ATTEMPTS):
         guarded.hurry()
         guarded.run()
     assert set(Saga.objects.values_list("state", flat=True)) == {"forward"}
     assert Hold.objects.filter(order_id__in=order_ids, state="active").count() == len(order_ids)
 
 
-def test_shopper_may_go_while_the_gateway_is_away_and_her_units_stay_until_it_answers(
+def test_shopper_cancels_in_an_outage_and_the_units_are_held_until_the_gateway_answers(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
 ) -> None:
     order_id, *_ = fall_away(guarded, kettle)
@@ -121,7 +124,7 @@ def test_shopper_may_go_while_the_gateway_is_away_and_her_units_stay_until_it_an
     )
     guarded.run()
     assert guarded.saga(order_id).state == "undoing"
-    assert guarded.holds(order_id) == ["active"], "she may have been charged, for all we know"
+    assert guarded.holds(order_id) == ["active"], "the card may have been charged"
 
     guarded.sandbox.faults()
     rest_ends(redis_of_tests)
@@ -129,7 +132,7 @@ def test_shopper_may_go_while_the_gateway_is_away_and_her_units_stay_until_it_an
     guarded.assert_cancelled(order_id)
 
 
-def test_who_goes_before_the_gateway_was_ever_asked_need_not_wait_for_it(
+def test_order_cancelled_before_the_gateway_was_asked_does_not_wait_for_it(
     guarded: Shop, kettle: Variant
 ) -> None:
     fall_away(guarded, kettle)
@@ -147,7 +150,7 @@ def test_who_goes_before_the_gateway_was_ever_asked_need_not_wait_for_it(
     assert guarded.at_gateway(order_id) == [], "authorized for nothing else, and voided at once"
 
 
-def test_only_who_is_let_through_counts_as_asked(
+def test_only_requests_that_are_admitted_count_as_asked(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
 ) -> None:
     """The gateway is tried by few of a batch. The others may go without asking it."""
@@ -194,10 +197,10 @@ def test_refund_that_is_turned_away_was_not_asked_for(
 
 
 @pytest.mark.parametrize("fate", ["reset_after", "reset_before"])
-def test_outage_longer_than_the_hold_voids_first_and_then_lets_the_units_go(
+def test_outage_longer_than_the_hold_voids_first_and_then_releases_the_units(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, settings: Any, fate: str
 ) -> None:
-    """Authorized unheard, or never: nobody knows until the gateway answers."""
+    """Authorized or not: unknown until the gateway answers."""
     guarded.sandbox.faults({"fault": fate, "operations": ["payment_intents.create"]})
     order_id = guarded.place((kettle, 1))
     guarded.run()
@@ -236,8 +239,8 @@ def test_outage_longer_than_the_hold_voids_first_and_then_lets_the_units_go(
     done = guarded.log(order_id, "done")
     assert done == [
         "undo authorize_payment: done",
-        "undo redeem_promo: done",
         "undo reserve_stock: done",
+        "undo redeem_promo: done",
     ], "the money first"
     assert "CONFIRMED" not in guarded.statuses(order_id)
     guarded.run_hurried(*Saga.objects.values_list("order_id", flat=True))
@@ -249,7 +252,7 @@ def test_outage_longer_than_the_hold_voids_first_and_then_lets_the_units_go(
 
 
 def test_all_who_waited_go_on_at_once_and_are_charged_once(
-    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, enqueued: list[str]
 ) -> None:
     fall_away(guarded, kettle)
     for _ in range(15):
@@ -259,15 +262,15 @@ def test_all_who_waited_go_on_at_once_and_are_charged_once(
     in_a_minute = Now() + timedelta(minutes=1)
     Saga.objects.update(due_at=in_a_minute)
     guarded.sandbox.faults()
-    assert wake.wake_for_trial() == 0, "it rests"
+    assert resume.resume_for_trial() == 0, "the circuit stays open"
     rest_ends(redis_of_tests)
-    rung.clear()
+    enqueued.clear()
 
-    tasks.sweep()  # nobody comes round by himself for a minute
+    tasks.sweep()  # no saga would be due for a minute
     assert Saga.objects.filter(due_at__lte=Now()).count() == TRIALS
-    assert "orders.advance_sagas" in rung
+    assert "orders.advance_sagas" in enqueued
     guarded.run()
-    assert "payments.gateway_recovered" in rung
+    assert "payments.gateway_recovered" in enqueued
     tell_of_recovery()
     guarded.run()
 
@@ -277,7 +280,7 @@ def test_all_who_waited_go_on_at_once_and_are_charged_once(
     assert guarded.stock(kettle) == (50 - FAILURES_TO_OPEN - 15, 0)
 
 
-def test_no_more_than_the_trials_are_woken_by_whatever_plan(
+def test_no_more_than_the_trials_are_made_due_by_whatever_plan(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
 ) -> None:
     """PostgreSQL may run a subquery once for each row of a table that it believes to be small."""
@@ -288,15 +291,15 @@ def test_no_more_than_the_trials_are_woken_by_whatever_plan(
     Saga.objects.update(due_at=Now() + timedelta(minutes=1))
     rest_ends(redis_of_tests)
 
-    assert wake.wake_for_trial() == TRIALS
+    assert resume.resume_for_trial() == TRIALS
 
     assert Saga.objects.filter(due_at__lte=Now()).count() == TRIALS
 
 
-def test_late_hearers_go_on_with_the_next_sweep(
-    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
+def test_orders_turned_away_after_the_circuit_closed_go_on_with_the_next_sweep(
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, enqueued: list[str]
 ) -> None:
-    """A process learns within half a second that the circuit closed; meanwhile it turns away."""
+    """A process learns within half a second that the circuit closed; then it sends nothing."""
     fall_away(guarded, kettle)
     late = guarded.place((kettle, 1))
     guarded.hurry()
@@ -309,20 +312,20 @@ def test_late_hearers_go_on_with_the_next_sweep(
     rest_ends(redis_of_tests)
     tasks.sweep()
     guarded.run()
-    tell_of_recovery()  # and the late one is in somebody's hands
+    tell_of_recovery()  # while the late one is claimed
     guarded.run()
     Saga.objects.filter(order_id=late).update(lease_until=None)
     assert guarded.statuses(late) == ["PENDING"]
-    rung.clear()
+    enqueued.clear()
 
     tasks.sweep()
 
-    assert "orders.advance_sagas" in rung
+    assert "orders.advance_sagas" in enqueued
     guarded.run()
     guarded.assert_confirmed(late)
 
 
-def test_lost_bell_costs_only_time(
+def test_lost_task_costs_only_time(
     guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis
 ) -> None:
     order_ids = fall_away(guarded, kettle)
@@ -334,7 +337,7 @@ def test_lost_bell_costs_only_time(
 
 
 def test_gateway_that_is_still_away_is_tried_by_few_and_left_alone_again(
-    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, rung: list[str]
+    guarded: Shop, kettle: Variant, redis_of_tests: redis.Redis, enqueued: list[str]
 ) -> None:
     fall_away(guarded, kettle)
     rest_ends(redis_of_tests)
@@ -344,11 +347,11 @@ def test_gateway_that_is_still_away_is_tried_by_few_and_left_alone_again(
     guarded.run()
 
     assert 1 <= calls(guarded) - before <= TRIALS
-    assert wake.wake_for_trial() == 0
-    assert "payments.gateway_recovered" not in rung
+    assert resume.resume_for_trial() == 0
+    assert "payments.gateway_recovered" not in enqueued
 
 
-def test_only_who_waits_for_the_gateway_is_woken(guarded: Shop, kettle: Variant) -> None:
+def test_only_orders_that_wait_for_the_gateway_are_made_due(guarded: Shop, kettle: Variant) -> None:
     challenged = guarded.place((kettle, 1), card="pm_card_threeDSecure2Required")
     guarded.run()
     waits_for_the_shopper = guarded.saga(challenged).due_at
@@ -367,7 +370,9 @@ def test_only_who_waits_for_the_gateway_is_woken(guarded: Shop, kettle: Variant)
 
 
 @pytest.mark.race
-def test_two_who_wake_at_once_do_not_wait_for_each_other(guarded: Shop, kettle: Variant) -> None:
+def test_two_processes_that_make_sagas_due_do_not_wait_for_each_other(
+    guarded: Shop, kettle: Variant
+) -> None:
     order_ids = fall_away(guarded, kettle)
     Saga.objects.update(due_at=Now() + timedelta(minutes=1))
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
@@ -382,15 +387,15 @@ def test_two_who_wake_at_once_do_not_wait_for_each_other(guarded: Shop, kettle: 
 # --- What it costs ------------------------------------------------------------------------------
 
 
-def test_waiting_order_comes_round_once_a_minute(guarded: Shop, kettle: Variant) -> None:
+def test_waiting_order_is_claimed_once_a_minute(guarded: Shop, kettle: Variant) -> None:
     """A thousand of them are seventeen claims a second, no call, and no row either."""
     order_id, *_ = fall_away(guarded, kettle)
-    for _ in range(saga.OUTAGE_COUNTS):
+    for _ in range(placement.OUTAGE_COUNTS):
         guarded.hurry()
         guarded.run()
     rests = Saga.objects.annotate(rest=F("due_at") - F("updated_at")).get(pk=order_id).rest
-    assert timedelta(seconds=saga.BACKOFF_CAP / 2) - timedelta(seconds=1) < rests
-    assert guarded.saga(order_id).epoch == 1 + saga.OUTAGE_COUNTS
+    assert timedelta(seconds=placement.BACKOFF_CAP / 2) - timedelta(seconds=1) < rests
+    assert guarded.saga(order_id).epoch == 1 + placement.OUTAGE_COUNTS
     logged = SagaStep.objects.filter(saga_id=order_id).count()
     asked = GatewayCall.objects.filter(payment__order_id=order_id).count()
-    assert logged == asked == 1, "the silence that was heard, and nothing of what was not asked"
+    assert logged == asked == 1, "the one request that got no answer; none for those not sent"

@@ -10,9 +10,7 @@ from django.core.management import call_command
 from apps.payments.models import Payment, Reconciliation
 from apps.payments.tasks import reconcile
 from tests.orders.purchases import TOTAL, Shop
-from tests.payments.books import a_charge, aged, there
-
-__all__ = ["aged"]
+from tests.payments.books import a_charge, there
 
 pytestmark = pytest.mark.usefixtures("aged")
 

@@ -1,4 +1,4 @@
-"""Orders that no retry helps: found alone, put on a person's desk, and decided there."""
+"""Orders that no retry helps: claimed alone, put into the review queue, decided by a person."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from apps.desk.models import Decision
-from apps.orders import checkout, fulfil, review, saga
-from apps.orders.cancel import request_cancellation
+from apps.backoffice.models import Decision
+from apps.core import leases
 from apps.orders.errors import NotInReview, StillOpen
+from apps.orders.fulfilment import shipping
+from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.orders.models import OrderEvent, Saga
-from apps.payments import charging, refunds
+from apps.orders.saga import engine, review, steps
+from apps.orders.saga.step import ids
+from apps.payments import refunds
+from apps.payments.charging import authorization
 from apps.promos.models import Promo
 from apps.shipping.models import Shipment
 from tests.factories import PromoFactory
@@ -34,17 +38,17 @@ def poison(
     error: Callable[[], BaseException] = lambda: Venom("cannot be digested"),
 ) -> list[list[UUID]]:
     """Make a step fail whenever `order_id` is in its batch; the batches that it was given."""
-    step = checkout.BY_NAME[name]
+    step = steps.BY_NAME[name]
     write = step.undo if undo else step.do
     seen: list[list[UUID]] = []
 
-    def digest(works: Any, answers: Any) -> Any:
-        seen.append(checkout.ids(works))
+    def digest(claimed: Any, results: Any) -> Any:
+        seen.append(ids(claimed))
         if order_id in seen[-1]:
             raise error()
-        return write(works, answers)
+        return write(claimed, results)
 
-    patch.setitem(checkout.BY_NAME, name, replace(step, **{"undo" if undo else "do": digest}))
+    patch.setitem(steps.BY_NAME, name, replace(step, **{"undo" if undo else "do": digest}))
     return seen
 
 
@@ -59,7 +63,7 @@ def test_failing_order_goes_to_review_alone_and_its_mates_finish_at_once(
     for order_id in mates:
         shop.assert_confirmed(order_id)
     assert (shop.saga(poisoned).state, shop.saga(poisoned).attempts) == ("forward", 1)
-    for attempt in range(2, saga.MAX_ATTEMPTS + 1):
+    for attempt in range(2, engine.MAX_ATTEMPTS + 1):
         shop.hurry()
         assert shop.run() == 1
         assert shop.saga(poisoned).attempts == attempt
@@ -71,7 +75,7 @@ def test_failing_order_goes_to_review_alone_and_its_mates_finish_at_once(
     assert kept.last_error == "Venom: cannot be digested"
     assert shop.log(poisoned, "retry") == ["do confirm_stock: retry"] * 12
     assert shop.log(poisoned)[-1] == "do confirm_stock: review"
-    assert shop.holds(poisoned) == ["active"], "its unit is kept until somebody decides"
+    assert shop.holds(poisoned) == ["active"], "its unit is held until a person decides"
     shop.pass_deadline(poisoned)
     shop.assert_audit_clean()
 
@@ -80,7 +84,7 @@ def test_order_that_goes_to_review_leaves_its_batch_together(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried_too_often, *mates = [shop.place() for _ in range(4)]
-    Saga.objects.filter(pk=tried_too_often).update(attempts=saga.MAX_ATTEMPTS)
+    Saga.objects.filter(pk=tried_too_often).update(attempts=engine.MAX_ATTEMPTS)
     batches = poison(monkeypatch, "authorize_payment", tried_too_often)
 
     shop.run()
@@ -107,51 +111,51 @@ def test_order_that_kills_its_worker_is_counted_then_claimed_alone_then_reviewed
         shop.end_leases()
     shop.run()
 
-    assert kills == saga.MAX_ATTEMPTS
+    assert kills == engine.MAX_ATTEMPTS
     assert shop.saga(poisoned).state == "review"
     together = [batch for batch in seen if poisoned in batch and len(batch) > 1]
-    assert len(together) == saga.SUSPECT_AFTER, "from then on it kills nobody else's worker"
+    assert len(together) == leases.ALONE_AFTER, "from then on it kills no worker with other orders"
     for order_id in mates:
         shop.assert_confirmed(order_id)
 
 
-def test_suspects_have_their_turn_while_new_orders_keep_coming(
+def test_crashed_claims_are_claimed_while_new_orders_keep_coming(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An innocent order whose worker was killed twice must not starve behind a flash sale."""
+    """An order whose worker was killed twice by chance is claimed also during a flash sale."""
     unlucky = shop.place()
-    for _ in range(saga.SUSPECT_AFTER):
-        assert len(saga.claim()) == 1
+    for _ in range(leases.ALONE_AFTER):
+        assert len(engine.claim()) == 1
         shop.end_leases()
-    assert saga.claim() == [], "it is a suspect now"
+    assert engine.claim() == [], "from now on it is claimed alone"
 
     shop.place()
-    assert saga.advance(limit=1) == 2
+    assert engine.advance(limit=1) == 2
 
     assert shop.log(unlucky) == ["do authorize_payment: done", "do confirm_stock: done"]
     shop.run()
     shop.assert_confirmed(unlucky)
 
 
-def test_answer_that_nobody_can_read_fails_one_order_only(
+def test_answer_that_cannot_be_read_fails_one_order_only(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poisoned, mate = shop.place(), shop.place()
-    authorized = charging._authorized_intent
+    authorized = authorization.authorized_intent
 
     def unreadable(gateway, payment):
         if payment.order_id == poisoned:
             raise ValueError("'requires_mind_reading' is not a valid IntentStatus")
         return authorized(gateway, payment)
 
-    monkeypatch.setattr(charging, "_authorized_intent", unreadable)
+    monkeypatch.setattr(authorization, "authorized_intent", unreadable)
 
     shop.run()
 
     shop.assert_confirmed(mate)
     assert shop.log(poisoned) == ["do authorize_payment: retry"]
     assert "requires_mind_reading" in shop.saga(poisoned).last_error
-    for _ in range(saga.MAX_ATTEMPTS):
+    for _ in range(engine.MAX_ATTEMPTS):
         shop.hurry()
         shop.run()
     assert shop.saga(poisoned).state == "review"
@@ -164,7 +168,7 @@ def test_undo_that_always_fails_goes_to_review_and_keeps_what_is_not_given_back(
     with monkeypatch.context() as patch:
         poison(patch, "confirm_stock", order_id, undo=True)
         request_cancellation(order_id)
-        for _ in range(saga.MAX_ATTEMPTS + 1):
+        for _ in range(engine.MAX_ATTEMPTS + 1):
             shop.run()
             shop.hurry()
     kept = shop.saga(order_id)
@@ -173,7 +177,7 @@ def test_undo_that_always_fails_goes_to_review_and_keeps_what_is_not_given_back(
     assert shop.at_gateway(order_id) == [("succeeded", 2548, 2548)]
     assert shop.stock() == (9, 0)
 
-    review.retry(order_id, actor="clerk", reason="the shelf was mended")
+    review.retry(order_id, actor="clerk", reason="the stock was corrected")
     shop.run()
 
     assert shop.saga(order_id).cancel_reason == "shopper"
@@ -184,11 +188,11 @@ def test_undo_that_always_fails_goes_to_review_and_keeps_what_is_not_given_back(
 
 
 def in_review_at(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str, **given: Any) -> UUID:
-    """An order that went to review at `step`, which works again."""
+    """An order in review at `step`; the step works again."""
     order_id = shop.place(**given)
     with monkeypatch.context() as patch:
         poison(patch, step, order_id)
-        for _ in range(saga.MAX_ATTEMPTS + 1):
+        for _ in range(engine.MAX_ATTEMPTS + 1):
             shop.run()
             shop.hurry()
     assert shop.saga(order_id).state == "review"
@@ -205,7 +209,7 @@ def decisions() -> list[tuple[str, str, str]]:
     return list(Decision.objects.order_by("id").values_list("decision", "actor", "reason"))
 
 
-def test_nobody_touches_it_until_somebody_decides(shop: Shop, stuck: UUID) -> None:
+def test_order_in_review_stays_unchanged_until_a_person_decides(shop: Shop, stuck: UUID) -> None:
     shop.pass_deadline(stuck)
     Saga.objects.update(due_at="2020-01-01T00:00Z")
     assert shop.run() == 0
@@ -245,12 +249,12 @@ def test_resolve_ends_the_saga_of_a_sale_that_only_lacks_its_mail(
     order_id = in_review_at(shop, monkeypatch, "notify")
     before = shop.statuses(order_id)
 
-    review.resolve(order_id, actor="clerk", reason="told her on the phone")
+    review.resolve(order_id, actor="clerk", reason="told them on the phone")
 
     assert (shop.saga(order_id).state, shop.saga(order_id).due_at) == ("done", None)
     assert shop.run() == 0
     assert shop.statuses(order_id) == before
-    assert decisions() == [("resolve", "clerk", "told her on the phone")]
+    assert decisions() == [("resolve", "clerk", "told them on the phone")]
     shop.assert_audit_clean()
 
 
@@ -261,14 +265,14 @@ def test_order_that_still_keeps_something_is_not_closed(shop: Shop, stuck: UUID)
     assert refused.value.what == [
         "units are still held for it",
         "the order is PAYMENT_AUTHORIZED: neither confirmed nor cancelled",
-        "her money is reserved at the bank: undo the order, or call it back at the gateway",
+        "the money is reserved at the bank: undo the order, or call it back at the gateway",
     ]
     assert shop.saga(stuck).state == "review"
     assert decisions() == []
 
 
-def test_reserved_money_is_not_let_go(shop: Shop, stuck: UUID) -> None:
-    with pytest.raises(StillOpen, match="her money is reserved at the bank"):
+def test_reserved_money_is_not_released(shop: Shop, stuck: UUID) -> None:
+    with pytest.raises(StillOpen, match="the money is reserved at the bank"):
         review.resolve(stuck, actor="clerk", reason="let it go", let_go=True)
 
     assert (shop.holds(stuck), shop.stock()) == (["active"], (10, 1))
@@ -276,10 +280,10 @@ def test_reserved_money_is_not_let_go(shop: Shop, stuck: UUID) -> None:
     assert shop.at_gateway(stuck) == [("requires_capture", 0, 0)]
 
 
-def test_called_back_at_the_gateway_by_hand_the_rest_is_let_go(
+def test_order_voided_at_the_gateway_by_hand_is_released_and_cancelled(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The undo cannot talk to the gateway; a person does, and the webhook tells."""
+    """The undo cannot reach the gateway. A person voids the payment there; a webhook reports it."""
     order_id = in_review_at(shop, monkeypatch, "confirm_stock", promo=PromoFactory(one_use=True))
     shop.sandbox.client().v1.payment_intents.cancel(str(shop.payment(order_id).intent_id))
     shop.hear("payment_intent.canceled")
@@ -296,32 +300,32 @@ def test_called_back_at_the_gateway_by_hand_the_rest_is_let_go(
     shop.assert_cancelled(order_id)
 
 
-def test_sale_that_was_refunded_by_hand_is_let_go_with_its_label(
+def test_sale_that_was_refunded_by_hand_is_released_with_its_label(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = in_review_at(shop, monkeypatch, "notify")
     total = shop.order(order_id).total_amount
-    with pytest.raises(StillOpen, match="her money was taken and not given back"):
-        review.resolve(order_id, actor="clerk", reason="she does not want it", let_go=True)
+    with pytest.raises(StillOpen, match="the money was taken and not given back"):
+        review.resolve(order_id, actor="clerk", reason="not wanted any more", let_go=True)
     refunds.request_refund(order_id, amount=total, purpose="admin:1", reason="x", actor="clerk")
     refunds.send_due()
 
-    review.resolve(order_id, actor="clerk", reason="she does not want it", let_go=True)
+    review.resolve(order_id, actor="clerk", reason="not wanted any more", let_go=True)
 
     assert shop.stock() == (10, 0)
     assert shop.movements() == [("initial", 10), ("confirmed", -1), ("restocked", 1)]
     shop.assert_cancelled(order_id)
 
 
-def test_payment_that_never_reached_the_gateway_is_let_go(
+def test_order_whose_payment_never_reached_the_gateway_is_released(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(gateway: Any, payment: Any) -> Any:
         raise ValueError("no such answer is known")
 
-    monkeypatch.setattr(charging, "_authorized_intent", unreadable)
+    monkeypatch.setattr(authorization, "authorized_intent", unreadable)
     order_id = shop.place()
-    for _ in range(saga.MAX_ATTEMPTS + 1):
+    for _ in range(engine.MAX_ATTEMPTS + 1):
         shop.run()
         shop.hurry()
     with pytest.raises(StillOpen, match="what it did is not known"):
@@ -332,7 +336,7 @@ def test_payment_that_never_reached_the_gateway_is_let_go(
     shop.assert_cancelled(order_id)
 
 
-def test_goods_on_their_way_are_not_let_go(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shipped_goods_are_not_released(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     order_id = in_review_at(shop, monkeypatch, "notify")
     total = shop.order(order_id).total_amount
     refunds.request_refund(order_id, amount=total, purpose="admin:1", reason="x", actor="clerk")
@@ -349,32 +353,32 @@ def test_goods_on_their_way_are_not_let_go(shop: Shop, monkeypatch: pytest.Monke
 def test_undo_that_cannot_be_done_is_closed_as_the_sale_it_still_is(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """She wished to cancel, the label cannot be called back: it is shipped after all."""
+    """A cancellation whose label cannot be cancelled: the order is shipped after all."""
     order_id = shop.place_confirmed()
     with monkeypatch.context() as patch:
         poison(patch, "create_shipment", order_id, undo=True)
         request_cancellation(order_id)
-        for _ in range(saga.MAX_ATTEMPTS + 1):
+        for _ in range(engine.MAX_ATTEMPTS + 1):
             shop.run()
             shop.hurry()
     assert shop.saga(order_id).reviewed_from == "undoing"
 
-    review.resolve(order_id, actor="clerk", reason="she takes it after all")
+    review.resolve(order_id, actor="clerk", reason="they take it after all")
 
     kept = shop.saga(order_id)
     assert (kept.state, kept.cancel_requested_at, kept.cancel_reason) == ("done", None, "")
-    fulfil.hand_to_carrier(order_id, actor="clerk")
+    shipping.hand_to_carrier(order_id, actor="clerk")
     assert shop.order(order_id).status == "SHIPPED"
     shop.assert_audit_clean()
 
 
-def test_every_decision_is_kept_also_when_it_comes_back(
+def test_every_decision_is_kept_also_when_the_order_returns_to_review(
     shop: Shop, stuck: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review.retry(stuck, actor="alice", reason="perhaps now")
     with monkeypatch.context() as patch:
         poison(patch, "confirm_stock", stuck)
-        for _ in range(saga.MAX_ATTEMPTS + 1):
+        for _ in range(engine.MAX_ATTEMPTS + 1):
             shop.hurry()
             shop.run()
     review.undo(stuck, actor="bob", reason="enough")
@@ -425,13 +429,13 @@ def test_two_people_decide_at_once_and_one_is_told_that_it_is_done(shop: Shop, s
 
 def test_zombie_from_before_the_review_writes_nothing(shop: Shop) -> None:
     order_id = shop.place()
-    (zombie,) = saga.claim()
+    (zombie,) = engine.claim()
     Saga.objects.update(
         state="review", reviewed_from="forward", review_reason="odd", lease_until=None
     )
     review.retry(order_id, actor="clerk", reason="looks fine")
     before = Saga.objects.values().get()
-    saga.run([zombie])
+    engine.run([zombie])
     assert Saga.objects.values().get() == before
     shop.run()
     shop.assert_confirmed(order_id)

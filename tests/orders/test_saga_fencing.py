@@ -10,10 +10,15 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from apps.inventory.stock import receive
-from apps.orders import checkout, saga
-from apps.orders.cancel import request_cancellation
+from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.orders.models import OrderEvent, Saga, SagaStep
+from apps.orders.saga import claims, engine, placement, updates
+from apps.orders.saga import steps as saga_steps
+from apps.orders.saga.placement import SagaUpdate
+from apps.orders.saga.step import all_done, ids
+from apps.payments.charging import asking
 from apps.payments.models import GatewayCall
+from tests.failures.shoppers import changed
 from tests.orders.purchases import Shop, at_once
 
 
@@ -26,35 +31,35 @@ def everything_written(order_id: Any) -> tuple[Any, ...]:
     )
 
 
-@pytest.mark.parametrize("step", [s.name for s in checkout.CHECKOUT if s.do is not None])
+@pytest.mark.parametrize("step", [s.name for s in saga_steps.CHECKOUT if s.run_by == "worker"])
 def test_zombie_that_wakes_after_its_lease_writes_nothing(shop: Shop, step: str) -> None:
     order_id = shop.place()
     shop.run_until_step(order_id, step)
-    (zombie,) = saga.claim()
+    (zombie,) = engine.claim()
     shop.end_leases()
-    shop.run()  # somebody else claims and finishes
+    shop.run()  # another worker claims and finishes
     shop.assert_confirmed(order_id)
     before = everything_written(order_id)
 
-    saga.run([zombie])
+    engine.run([zombie])
 
     assert everything_written(order_id) == before
     assert shop.stock() == (9, 0)
     shop.assert_confirmed(order_id)
 
 
-def test_zombie_of_the_same_step_loses_to_the_one_who_claimed_after_it(shop: Shop) -> None:
+def test_zombie_of_the_same_step_loses_to_the_later_claim(shop: Shop) -> None:
     order_id = shop.place()
-    (zombie,) = saga.claim()
+    (zombie,) = engine.claim()
     shop.end_leases()
-    (worker,) = saga.claim()
+    (worker,) = engine.claim()
     assert (zombie.epoch, worker.epoch) == (1, 2)
     before = everything_written(order_id)
 
-    saga.run([zombie])
+    engine.run([zombie])
 
     assert everything_written(order_id) == before
-    saga.run([worker])
+    engine.run([worker])
     assert shop.log(order_id) == ["do authorize_payment: done", "do confirm_stock: done"]
     assert len(shop.intents()) == 1, "both asked under one key"
     shop.run()
@@ -63,25 +68,25 @@ def test_zombie_of_the_same_step_loses_to_the_one_who_claimed_after_it(shop: Sho
 
 def test_zombie_neither_renews_a_lease_nor_fails_a_step(shop: Shop) -> None:
     order_id = shop.place()
-    (zombie,) = saga.claim()
+    (zombie,) = engine.claim()
     shop.end_leases()
-    saga.claim()
+    engine.claim()
     before = everything_written(order_id)
 
-    saga._renew([zombie])
-    saga._write_failure(checkout.BY_NAME["authorize_payment"], zombie, ValueError("late"))
+    engine.renew([zombie])
+    engine._write_failure(zombie, ValueError("late"))
 
     assert everything_written(order_id) == before
 
 
 def test_worker_that_has_written_cannot_write_again(shop: Shop) -> None:
-    """Same epoch, but the lease was given back with the first write."""
+    """The same epoch, but the first write has ended the lease."""
     order_id = shop.place()
-    (worker,) = saga.claim()
-    saga.run([worker])
+    (worker,) = engine.claim()
+    engine.run([worker])
     before = everything_written(order_id)
 
-    saga.run([worker])
+    engine.run([worker])
 
     assert everything_written(order_id) == before
 
@@ -95,16 +100,16 @@ def test_commit_whose_answer_is_lost_is_not_written_again_though_the_claim_goes_
     shop.run_until_step(order_id, "confirm_stock")
     if direction == "undoing":
         request_cancellation(order_id)
-    write, lost = saga._write, []
+    write, lost = engine._write, []
 
-    def lose_the_answer(step, state, group, answers):
-        going_on = write(step, state, group, answers)
-        if not lost and state == direction and going_on:
-            lost.append(step.name)
+    def lose_the_answer(group, results):
+        going_on = write(group, results)
+        if not lost and group[0].state == direction and going_on:
+            lost.append(group[0].step)
             raise OperationalError("server closed the connection unexpectedly")
         return going_on
 
-    monkeypatch.setattr(saga, "_write", lose_the_answer)
+    monkeypatch.setattr(engine, "_write", lose_the_answer)
 
     shop.run()  # the step after it waits for the lease, nothing else happens
     shop.end_leases()
@@ -124,27 +129,30 @@ def test_unfenced_zombie_would_do_a_step_again_and_is_stopped_by_the_log(
     """The control: without the epoch the zombie gets through, up to UNIQUE (saga, step, done)."""
     order_id = shop.place()
     shop.run_until_step(order_id, "create_shipment")
-    (zombie,) = saga.claim()
+    (zombie,) = engine.claim()
     shop.end_leases()
-    monkeypatch.setattr(saga.Turn, "goes_on", False)
-    saga.advance()  # another worker ships
+    monkeypatch.setattr(SagaUpdate, "goes_on", False)
+    engine.advance()  # another worker ships
     assert shop.saga(order_id).step == "notify"
     monkeypatch.setattr(
-        saga,
-        "STILL_OURS",
-        saga.STILL_OURS.replace("AND s.epoch = n.epoch", "")
-        .replace("AND s.step = n.step AND s.state = n.state", "")
-        .replace("s.lease_until IS NOT NULL AND", ""),
+        claims.SAGAS,
+        "still_ours_statement",
+        changed(
+            claims.SAGAS.still_ours_statement,
+            (" AND t.epoch = claimed_fence", ""),
+            (" AND t.step = claimed_step AND t.state = claimed_state", ""),
+            (" AND t.lease_until IS NOT NULL", ""),
+        ),
     )
     written = []
-    ship = checkout.BY_NAME["create_shipment"].do
+    ship = saga_steps.BY_NAME["create_shipment"].do
     assert ship is not None
 
     with pytest.raises(Exception, match="step_done_once_per_direction"), transaction.atomic():
-        (ours,) = saga._still_ours([zombie])
+        (ours,) = engine.still_ours([zombie])
         written.append(ours)
         outcomes = ship([ours], [])
-        saga._advance([saga._turn(checkout.BY_NAME["create_shipment"], ours, outcomes[order_id])])
+        updates.write([placement.after(ours, outcomes[order_id])])
 
     assert len(written) == 1, "the fence let it through"
     shop.end_leases()
@@ -156,32 +164,32 @@ def test_unfenced_zombie_would_do_a_step_again_and_is_stopped_by_the_log(
 def test_unfenced_zombie_with_another_effect_would_take_the_units_twice(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: neither fence nor log. What they keep apart is real money and real units."""
+    """The control: neither fence nor log. They protect real money and real units."""
     order_id = shop.place()
     shop.run_until_step(order_id, "notify")
-    step = checkout.BY_NAME["notify"]
+    step = saga_steps.BY_NAME["notify"]
     told: list[Any] = []
 
-    def tell(works, answers):
-        told.extend(checkout.ids(works))
-        return checkout.all_done(works)
+    def tell(claimed, results):
+        told.extend(ids(claimed))
+        return all_done(claimed)
 
-    monkeypatch.setitem(checkout.BY_NAME, "notify", checkout.Step("notify", do=tell, undo=None))
-    (zombie,) = saga.claim()
+    monkeypatch.setitem(saga_steps.BY_NAME, "notify", replace(step, do=tell))
+    (zombie,) = engine.claim()
     shop.end_leases()
     shop.run()
-    saga.run([zombie])
+    engine.run([zombie])
     assert told == [order_id], "fenced: once"
 
     monkeypatch.setattr(
-        saga,
-        "STILL_OURS",
+        claims.SAGAS,
+        "still_ours_statement",
         """SELECT s.order_id, false, '' FROM orders_saga s
-           JOIN json_to_recordset(%s::json) AS n(id uuid)
-             ON s.order_id = n.id""",
+           JOIN json_to_recordset(%s::json) AS n(claimed_key uuid)
+             ON s.order_id = n.claimed_key""",
     )
-    monkeypatch.setattr(saga, "LOG", "SELECT %s")
-    saga.run([zombie])
+    monkeypatch.setattr(updates, "LOG_STEPS", "SELECT %s")
+    engine.run([zombie])
 
     assert told == [order_id, order_id], "unfenced: twice"
     assert step.name == "notify"
@@ -195,13 +203,13 @@ def test_two_workers_on_fifty_orders_do_each_step_once(shop: Shop) -> None:
     def work(_: int) -> int:
         claimed = 0
         while Saga.objects.filter(state="forward").exists():
-            claimed += saga.advance(limit=7)
+            claimed += engine.advance(limit=7)
         return claimed
 
     counts = at_once(2, work)
 
-    steps = len([s for s in checkout.CHECKOUT if s.do is not None])
-    asking = len([s for s in checkout.CHECKOUT if s.ask is not None])
+    steps = len([s for s in saga_steps.CHECKOUT if s.run_by == "worker"])
+    asking = len([s for s in saga_steps.CHECKOUT if s.ask is not None])
     assert sum(counts) == 50 * asking, "the steps between follow under the same claim"
     assert min(counts) > 0, "both had a share"
     assert SagaStep.objects.count() == 50 * steps
@@ -219,7 +227,7 @@ def test_claims_at_once_never_share_an_order(shop: Shop) -> None:
     for _ in range(8):
         shop.place()
 
-    claimed = at_once(4, lambda _: [work.order_id for work in saga.claim(limit=8)])
+    claimed = at_once(4, lambda _: [claimed.order_id for claimed in engine.claim(limit=8)])
 
     assert sorted(id for ids in claimed for id in ids) == sorted(
         Saga.objects.values_list("order_id", flat=True)
@@ -232,33 +240,33 @@ def test_lease_is_renewed_while_the_gateway_thinks(
 ) -> None:
     order_id = shop.place()
     asked, answer_now = threading.Event(), threading.Event()
-    gateway_ask = checkout.charging._ask_one
+    gateway_ask = asking._ask_one
 
-    def slow(question):
+    def slow(request):
         asked.set()
-        assert answer_now.wait(10)
-        return gateway_ask(question)
+        assert answer_now.wait(60)
+        return gateway_ask(request)
 
     beats = []
 
-    def beat(works):
+    def beat(claimed):
         shop.end_leases()
-        renew(works)
+        renew(claimed)
         beats.append(shop.saga(order_id).lease_until > shop.saga(order_id).updated_at)
-        assert saga.claim() == [], "a renewed lease keeps others away"
+        assert engine.claim() == [], "a renewed lease keeps others away"
         answer_now.set()
 
-    renew = saga._renew
-    monkeypatch.setattr(saga, "_renew", beat)
-    monkeypatch.setattr(checkout.charging, "_ask_one", slow)
-    wait = checkout.charging.wait
+    renew = engine.renew
+    monkeypatch.setattr(engine, "renew", beat)
+    monkeypatch.setattr(asking, "_ask_one", slow)
+    wait = asking.wait
     monkeypatch.setattr(
-        checkout.charging,
+        asking,
         "wait",
         lambda futures, timeout: wait(futures, timeout=5 if beats else 0.01),
     )
 
-    saga.advance()
+    engine.advance()
 
     assert asked.is_set()
     assert beats == [True]
@@ -270,18 +278,18 @@ def test_connection_cut_in_the_middle_of_a_write_is_made_anew_and_the_step_done_
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_ids = [shop.place(), shop.place()]
-    step = checkout.BY_NAME["capture_payment"]
+    step = saga_steps.BY_NAME["capture_payment"]
     cuts = []
 
-    def cut_off(works, answers):
-        outcomes = step.do(works, answers)
+    def cut_off(claimed, results):
+        outcomes = step.do(claimed, results)
         if not cuts:
-            cuts.append(len(works))
+            cuts.append(len(claimed))
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return outcomes
 
-    monkeypatch.setitem(checkout.BY_NAME, step.name, replace(step, do=cut_off))
+    monkeypatch.setitem(saga_steps.BY_NAME, step.name, replace(step, do=cut_off))
 
     shop.run()
 

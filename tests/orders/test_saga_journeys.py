@@ -130,15 +130,15 @@ def test_decline_gives_stock_and_promo_back(shop: Shop, card: str, code: str, me
     assert shop.log(order_id) == [
         "do authorize_payment: refused",
         "undo authorize_payment: done",
-        "undo redeem_promo: done",
         "undo reserve_stock: done",
+        "undo redeem_promo: done",
     ]
     shop.assert_cancelled(order_id)
 
 
 @pytest.mark.parametrize("token", ["pm_card_bogus", "nonsense", "pm_card_visa'; --", "💳"])
 def test_token_that_the_gateway_does_not_know_cancels_the_order(shop: Shop, token: str) -> None:
-    """Anybody can send one; it must not end on a person's desk."""
+    """Any client can send one; it must not end in the review queue."""
     order_id = shop.place(card=token)
 
     shop.run()
@@ -161,14 +161,18 @@ def test_challenge_shows_the_shopper_where_to_go_and_waits(shop: Shop) -> None:
     asked = OrderEvent.objects.get(order_id=order_id, status="REQUIRES_ACTION")
     payment = shop.payment(order_id)
     assert payment.next_action_url.startswith(f"{shop.sandbox.url}/3d-secure/{payment.intent_id}/")
-    assert asked.next_action == {"type": "redirect", "url": payment.next_action_url}
     saga = shop.saga(order_id)
+    assert asked.next_action == {
+        "type": "redirect",
+        "url": payment.next_action_url,
+        "until": saga.deadline_at.isoformat().replace("+00:00", "Z"),
+    }
     assert (saga.waiting_for, saga.due_at, saga.attempts) == (
         "the shopper's bank",
         saga.deadline_at,
         0,
     )
-    assert shop.run() == 0, "nobody polls a bank"
+    assert shop.run() == 0, "the bank is not polled"
     assert shop.holds(order_id) == ["active"]
 
 

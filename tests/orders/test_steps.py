@@ -1,4 +1,4 @@
-"""Every step of the table refused and killed everywhere: a new step is covered without a new test.
+"""Each step of the table is refused and killed at every point; new steps are covered as well.
 
 A kill is a BaseException out of the point where the process would have died: nothing after it runs,
 no handler catches it, the open transaction is rolled back. Then the lease ends, and another worker
@@ -13,16 +13,19 @@ from typing import Any
 
 import pytest
 
-from apps.orders import checkout, saga
-from apps.orders.cancel import request_cancellation
-from apps.orders.checkout import CHECKOUT, Step
+from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.orders.models import Saga
-from apps.orders.outcomes import Refused
+from apps.orders.saga import engine, steps, updates
+from apps.orders.saga.outcomes import Refused
+from apps.orders.saga.placement import SagaUpdate
+from apps.orders.saga.step import Claimed
+from apps.orders.saga.steps import CHECKOUT
+from apps.orders.saga.undone import BY_STAFF
 from apps.promos.models import Promo
 from tests.factories import PromoFactory
 from tests.orders.purchases import Killed, Shop
 
-DOING = [step.name for step in CHECKOUT if step.do is not None]
+DOING = [step.name for step in CHECKOUT if step.run_by == "worker"]
 UNDOING = [step.name for step in CHECKOUT if step.undo is not None]
 
 
@@ -39,14 +42,15 @@ class Point:
 
 
 def points(direction: str) -> Iterator[Point]:
-    """Every place where a worker can die between two lines that matter, from the table."""
+    """Every point of the table's steps at which a worker can die."""
     for step in CHECKOUT:
-        ask, write = (step.ask, step.do) if direction == "do" else (step.undo_ask, step.undo)
+        state = "forward" if direction == "do" else "undoing"
+        ask, write = step.asks(state), step.writes(state)
         if write is None:
             continue
         yield Point(direction, step.name, "claimed")
         if ask is not None:
-            yield Point(direction, step.name, "question written down")
+            yield Point(direction, step.name, "requests written down")
             yield Point(direction, step.name, "answered, not written")
         yield Point(direction, step.name, "written, saga not moved")
         yield Point(direction, step.name, "before the commit")
@@ -59,14 +63,14 @@ class Trap:
     def __init__(self, patch: pytest.MonkeyPatch, point: Point, *, times: int = 1) -> None:
         self.left = times
         self._point = point
-        step = checkout.BY_NAME[point.step]
+        step = steps.BY_NAME[point.step]
         forward = point.direction == "do"
         ask, write = (step.ask, step.do) if forward else (step.undo_ask, step.undo)
         ask_name, write_name = ("ask", "do") if forward else ("undo_ask", "undo")
         match point.moment:
             case "claimed":
                 changed = {ask_name: self.before(ask)} if ask else {write_name: self.before(write)}
-            case "question written down":
+            case "requests written down":
                 changed = {ask_name: self.after(ask)}
             case "answered, not written":
                 changed = {write_name: self.before(write)}
@@ -74,11 +78,11 @@ class Trap:
                 changed = {write_name: self.after(write)}
             case "before the commit":
                 changed = {}
-                patch.setattr(saga, "_advance", self.after(saga._advance, when=self.is_here_turned))
+                patch.setattr(updates, "write", self.after(updates.write, when=self.is_here_moved))
             case "after the commit":
                 changed = {}
-                patch.setattr(saga, "_write", self.after(saga._write, when=self.is_here))
-        patch.setitem(checkout.BY_NAME, step.name, replace(step, **changed))
+                patch.setattr(engine, "_write", self.after(engine._write, when=self.is_here))
+        patch.setitem(steps.BY_NAME, step.name, replace(step, **changed))
 
     def before(self, function: Any) -> Callable[..., Any]:
         def killed(*given: Any) -> Any:
@@ -101,12 +105,12 @@ class Trap:
             self.left -= 1
             raise Killed(str(self._point))
 
-    def is_here(self, step: Step, state: str, *_: Any) -> bool:
-        direction = "do" if state == "forward" else "undo"
-        return (step.name, direction) == (self._point.step, self._point.direction)
+    def is_here(self, group: Claimed, *_: Any) -> bool:
+        at = (self._point.step, self._point.direction)
+        return any((claimed.step, claimed.direction) == at for claimed in group)
 
-    def is_here_turned(self, turns: list[saga.Turn]) -> bool:
-        return any(self.is_here(checkout.BY_NAME[t.work.step], t.work.state) for t in turns)
+    def is_here_moved(self, moved: list[SagaUpdate]) -> bool:
+        return self.is_here([update.claimed for update in moved])
 
 
 def go_on(shop: Shop, *, rounds: int = 10) -> int:
@@ -126,15 +130,15 @@ def go_on(shop: Shop, *, rounds: int = 10) -> int:
 
 
 def refuse(patch: pytest.MonkeyPatch, name: str, *, after_its_effect: bool) -> None:
-    """The step says no; `after_its_effect`: although it has happened."""
-    step = checkout.BY_NAME[name]
+    """Make the step refuse; with `after_its_effect`, after it has done its work."""
+    step = steps.BY_NAME[name]
 
-    def no(works: Any, answers: Any) -> Any:
+    def no(claimed: Any, results: Any) -> Any:
         if after_its_effect:
-            step.do(works, answers)
-        return {work.order_id: Refused("staff", "not like this") for work in works}
+            step.do(claimed, results)
+        return {each.order_id: Refused(BY_STAFF, "not like this") for each in claimed}
 
-    patch.setitem(checkout.BY_NAME, name, replace(step, do=no))
+    patch.setitem(steps.BY_NAME, name, replace(step, do=no))
 
 
 def assert_nothing_is_left(shop: Shop, order_id: Any) -> None:
@@ -160,8 +164,8 @@ def test_refused_step_undoes_itself_and_everything_before(
     assert_nothing_is_left(shop, order_id)
     log = shop.log(order_id)
     assert f"do {name}: refused" in log
-    back = UNDOING[: UNDOING.index(checkout.undo_from(name)) + 1][::-1]
-    # Undoing a capture whose answer was lost takes two goes: it looks like an authorization first.
+    back = UNDOING[: UNDOING.index(steps.undo_from(name)) + 1][::-1]
+    # Undoing a capture whose answer was lost takes two attempts: it looks like an authorization.
     assert [line for line in log if line.startswith("undo") and "retry" not in line] == [
         f"undo {step}: done" for step in back
     ]
@@ -175,7 +179,7 @@ def test_refused_step_undoes_itself_and_everything_before(
     [
         (name, undone)
         for name in DOING
-        for undone in UNDOING[: UNDOING.index(checkout.undo_from(name)) + 1]
+        for undone in UNDOING[: UNDOING.index(steps.undo_from(name)) + 1]
     ],
 )
 def test_killed_while_undoing_from_anywhere(
@@ -230,10 +234,10 @@ def test_killed_twice_while_undoing_a_confirmed_order_gives_everything_back_once
 
 
 @pytest.mark.parametrize("point", list(points("do")), ids=str)
-def test_called_off_while_its_worker_is_dead(
+def test_order_cancelled_while_its_worker_is_dead(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
-    """The crash leaves who knows what at the gateway; the undo must find it."""
+    """What the crash leaves at the gateway is unknown; the undo must find it."""
     order_id = shop.place(promo=PromoFactory(one_use=True))
     Trap(monkeypatch, point)
     with pytest.raises(Killed):
@@ -263,13 +267,13 @@ def test_killed_with_a_batch_every_order_is_finished(
 def test_table_reads_forward_and_back_as_the_engine_walks_it() -> None:
     names = [step.name for step in CHECKOUT]
     assert names[0] == UNDOING[0]
-    assert DOING[0] == checkout.FIRST_STEP
-    walked = [checkout.FIRST_STEP]
-    while following := checkout.step_after(walked[-1]):
+    assert DOING[0] == steps.FIRST_STEP
+    walked = [steps.FIRST_STEP]
+    while following := steps.step_after(walked[-1]):
         walked.append(following)
     assert walked == DOING
-    back = [checkout.undo_from(DOING[-1])]
-    while following := checkout.undo_after(back[-1]):
+    back = [steps.undo_from(DOING[-1])]
+    while following := steps.undo_after(back[-1]):
         back.append(following)
     assert back == UNDOING[::-1]
     assert all(step.undo or step.name == names[-1] for step in CHECKOUT)

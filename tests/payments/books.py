@@ -1,6 +1,6 @@
 """Two sets of books: charges that others make at the gateway, and comparing the two sides.
 
-charge = a_charge(shop, captured=True)     at the gateway, by somebody; no payment of ours
+charge = a_charge(shop, captured=True)     at the gateway, by others; no payment of ours
 compare()                                  what the task does each minute, to its end
 compare_all()                              what it does once a day
 rows()                                     (kind, state) of every discrepancy
@@ -15,7 +15,7 @@ from django.conf import settings
 
 from apps.payments import gateway as gateways
 from apps.payments.models import Discrepancy, Payment, Reconciliation
-from apps.payments.reconciler import comparing, runs
+from apps.payments.reconciler import pages, schedule, two_sides
 from tests.orders.purchases import Shop
 
 Scope = Reconciliation.Scope
@@ -24,14 +24,14 @@ Scope = Reconciliation.Scope
 @pytest.fixture
 def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is old enough to be judged at once."""
-    monkeypatch.setattr(comparing, "GRACE", timedelta(0))
-    monkeypatch.setattr(runs, "GRACE", timedelta(0))
-    monkeypatch.setattr(runs, "LOOK_AFTER", timedelta(0))
+    monkeypatch.setattr(two_sides, "GRACE", timedelta(0))
+    monkeypatch.setattr(schedule, "GRACE", timedelta(0))
+    monkeypatch.setattr(pages, "LOOK_AFTER", timedelta(0))
 
 
 def compare(*scopes: str) -> None:
     for scope in scopes or (Scope.OPEN, Scope.RECENT):
-        row = runs.run(scope)
+        row = schedule.run(scope)
         assert (row.phase, row.error, row.failures) == ("idle", "", 0)
 
 
@@ -65,7 +65,7 @@ def a_charge(
         return_url="https://shop.example/",
     )
     if captured:
-        gateway.capture(intent.id, key=str(uuid4()), amount=intent.amount)
+        gateway.capture(intent.id, key=str(uuid4()), amount=intent.amount, currency=intent.currency)
     return intent.id
 
 
@@ -89,7 +89,7 @@ def refunds_there(shop: Shop, intent_id: str) -> list[dict[str, Any]]:
 
 
 def refund_at_dashboard(shop: Shop, order_id: UUID, amount: int) -> str:
-    """Somebody gives money back without telling us; the refund's id."""
+    """Money goes back at the gateway's dashboard, without our books; the refund's id."""
     made = shop.sandbox.client().v1.refunds.create(
         {"payment_intent": shop.payment(order_id).intent_id, "amount": amount}
     )

@@ -1,17 +1,22 @@
-"""The sandbox gateway as a running process, clean for each test that asks for it."""
+"""The sandbox gateway as a running process, and gateways that fail as a test says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 import stripe
 
+from apps.payments import circuit_state
+from apps.payments.breaker import BreakerGateway
 from apps.payments.stripe_gateway import StripeGateway
 from tests.orders.purchases import committed_database, shop
+from tests.payments.books import aged
 from tests.payments.sandbox_process import KEY, SandboxProcess, WebhookListener
+from tests.payments.unreliable_gateway import UnreliableGateway
 
-__all__ = ["committed_database", "shop"]
+__all__ = ["aged", "committed_database", "shop"]
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +54,28 @@ def listener() -> Iterator[WebhookListener]:
     listener.start()
     yield listener
     listener.stop()
+
+
+@pytest.fixture
+def upstream() -> UnreliableGateway:
+    return UnreliableGateway()
+
+
+@pytest.fixture
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    enqueued: list[str] = []
+    monkeypatch.setattr(circuit_state.dispatch, "enqueue_on_commit", enqueued.append)
+    return enqueued
+
+
+@pytest.fixture
+def a_process(
+    upstream: UnreliableGateway, monkeypatch: pytest.MonkeyPatch, enqueued: list[str]
+) -> Callable[[], BreakerGateway]:
+    """Makes the gateway of one more process. It reads Redis at each call, and a circuit stays open
+    until a test ends that.
+    """
+    monkeypatch.setattr(circuit_state, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(circuit_state, "OPEN_FOR", timedelta(hours=1))
+    monkeypatch.setattr(circuit_state, "OPEN_FOR_MS", 3_600_000)
+    return lambda: BreakerGateway(upstream)  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 class SandboxProcess:
-    """`granian … apps.payments.sandbox.app:app` on a free port, with a home of its own."""
+    """`granian … tools.stripe_sandbox.app:app` on a free port, with a home of its own."""
 
     def __init__(self, *, latency_ms: int = 0, webhook_retry_ms: int = 50) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
@@ -53,13 +53,13 @@ class SandboxProcess:
             [
                 *(sys.executable, "-m", "granian", "--interface", "asgi"),
                 *("--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"),
-                "apps.payments.sandbox.app:app",
+                "tools.stripe_sandbox.app:app",
             ],
             cwd=PROJECT,
             env=self._env,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the sandbox ended with {self._process.returncode}")
@@ -68,7 +68,7 @@ class SandboxProcess:
                     return
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.05)
-        raise RuntimeError("the sandbox did not answer within 20 s")
+        raise RuntimeError("the sandbox did not answer within 60 s")
 
     def stop(self, *, kill: bool = False) -> None:
         if self._process is None:
@@ -77,7 +77,7 @@ class SandboxProcess:
             os.killpg(self._process.pid, 9)
         else:
             self._process.terminate()
-        self._process.wait(timeout=15)
+        self._process.wait(timeout=60)
         self._process = None
 
     def remove(self) -> None:
@@ -180,7 +180,7 @@ class WebhookListener:
         self._server.shutdown()
         self._server.server_close()
 
-    def take(self, count: int, *, within_s: float = 5.0) -> list[Received]:
+    def take(self, count: int, *, within_s: float = 60.0) -> list[Received]:
         """The next webhooks; fails with those that came when not enough do."""
         taken: list[Received] = []
         deadline = time.monotonic() + within_s

@@ -1,4 +1,4 @@
-"""Asking the gateway while it misbehaves: whatever is lost on the way, one charge or none."""
+"""Calls of a gateway that misbehaves: whatever is lost on the way, there is one charge or none."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.inventory.models import Hold
-from apps.orders import saga
-from apps.orders.cancel import request_cancellation
+from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.orders.models import Order, Saga
+from apps.orders.saga import engine
 from apps.payments import charging, refunds
 from apps.payments import gateway as gateways
-from apps.payments.ledger import Learnt, settle
+from apps.payments.charging import requests
+from apps.payments.facts import PaymentFact
+from apps.payments.ledger import settle
 from apps.payments.models import GatewayCall, Payment
 from tests.orders.purchases import TOTAL, Shop
 
@@ -191,15 +193,15 @@ def test_payment_given_up_as_never_asked_is_not_asked_any_more(
 ) -> None:
     """A: finds a new payment. B: voids it, for nothing was asked. A: asks?"""
     order_id = shop.place()
-    write_ahead = charging._write_ahead
+    write_ahead = requests._write_ahead
 
     def overtaken(payment_ids: list[UUID]) -> None:
         with transaction.atomic():
-            back = charging.call_backs([order_id], reason="cancelled")
+            back = charging.voids_and_refunds([order_id], reason="cancelled")
             charging.record(charging.ask(back), order_ids=[order_id])
         write_ahead(payment_ids)
 
-    monkeypatch.setattr(charging, "_write_ahead", overtaken)
+    monkeypatch.setattr(requests, "_write_ahead", overtaken)
     assert charging.authorizations([order_id]) == []
     assert shop.payment(order_id).status == "voided"
     assert shop.payment(order_id).asked_at is None
@@ -208,13 +210,15 @@ def test_payment_given_up_as_never_asked_is_not_asked_any_more(
 def test_worker_that_asked_meanwhile_is_not_overtaken_by_never_asked(shop: Shop) -> None:
     """A: reads that nothing was asked. B: asks. A: writes "void, for nothing was asked"?"""
     order_id = shop.place()
-    questions = charging.call_backs([order_id], reason="cancelled")
+    requests_of_undo = charging.voids_and_refunds([order_id], reason="cancelled")
     slow_worker = charging.authorizations([order_id])
 
     with transaction.atomic():
-        charging.record(charging.ask(questions), order_ids=[order_id])
+        charging.record(charging.ask(requests_of_undo), order_ids=[order_id])
 
-    assert shop.payment(order_id).status == "created", "somebody has asked: it must be looked for"
+    assert shop.payment(order_id).status == "created", (
+        "another worker has asked: it must be looked up"
+    )
     charging.ask(slow_worker)
     request_cancellation(order_id)
     shop.run_hurried(order_id)
@@ -222,8 +226,8 @@ def test_worker_that_asked_meanwhile_is_not_overtaken_by_never_asked(shop: Shop)
     shop.assert_cancelled(order_id)
 
 
-def test_request_in_other_words_under_the_same_key_finds_the_charge(shop: Shop) -> None:
-    """Say, the address that the bank sends her back to: it is part of what the key stands for."""
+def test_request_with_other_parameters_under_the_same_key_finds_the_charge(shop: Shop) -> None:
+    """For example with another return address: the gateway binds a key to all parameters."""
     shop.sandbox.faults(once("reset_after", "payment_intents.create"))
     order_id = shop.place()
     shop.run()
@@ -271,7 +275,7 @@ def test_forgotten_key_that_were_trusted_would_charge_twice(
     assert len(shop.intents()) == 2
 
 
-def test_forgotten_key_is_not_trusted_on_the_way_back_either(shop: Shop, unheard: UUID) -> None:
+def test_forgotten_key_is_not_trusted_in_an_undo_either(shop: Shop, unheard: UUID) -> None:
     request_cancellation(unheard)
     shop.run_hurried(unheard)
     assert shop.at_gateway(unheard) == [("canceled", 0, 0)]
@@ -306,15 +310,15 @@ def test_outage_alone_never_brings_an_order_to_review(shop: Shop) -> None:
     placed_until = shop.saga(order_id).deadline_at
     shop.sandbox.faults({"fault": "outage"})
 
-    for _ in range(2 * saga.MAX_ATTEMPTS):
+    for _ in range(2 * engine.MAX_ATTEMPTS):
         shop.run()
         shop.hurry()
 
     kept = shop.saga(order_id)
     assert kept.state == "forward"
-    assert kept.attempts < saga.MAX_ATTEMPTS
+    assert kept.attempts < engine.MAX_ATTEMPTS
     hold = Hold.objects.get(order_id=order_id)
-    assert hold.expires_at > placed_until, "she must not lose her mug to a slow gateway"
+    assert hold.expires_at > placed_until, "a slow gateway must not cost the shopper their mug"
     assert kept.deadline_at > placed_until
     shop.sandbox.faults()
     shop.hurry()
@@ -325,11 +329,11 @@ def test_outage_alone_never_brings_an_order_to_review(shop: Shop) -> None:
 def test_worker_killed_twice_after_a_long_outage_is_no_reason_for_review(shop: Shop) -> None:
     order_id = shop.place()
     shop.sandbox.faults({"fault": "outage"})
-    for _ in range(2 * saga.MAX_ATTEMPTS):
+    for _ in range(2 * engine.MAX_ATTEMPTS):
         shop.run()
         shop.hurry()
     for _ in range(3):
-        assert len(saga.claim() or saga.claim(suspects=True)) == 1
+        assert len(engine.claim() or engine.claim(crashed=True)) == 1
         shop.end_leases()
     shop.sandbox.faults()
 
@@ -378,12 +382,12 @@ def test_hold_is_extended_up_to_the_cap_and_then_the_intent_goes_before_the_hold
     shop.assert_cancelled(order_id)
 
 
-def test_outage_beyond_all_patience_is_a_persons_matter(shop: Shop) -> None:
+def test_outage_beyond_all_attempts_becomes_a_review_case(shop: Shop) -> None:
     order_id = shop.place()
     shop.sandbox.faults({"fault": "outage"})
     shop.run()
     age(order_id, timedelta(hours=8))
-    for _ in range(saga.MAX_ATTEMPTS + 3):
+    for _ in range(engine.MAX_ATTEMPTS + 3):
         shop.hurry()
         shop.run()
     assert shop.saga(order_id).state == "review"
@@ -399,9 +403,9 @@ def test_books_only_move_forward(shop: Shop) -> None:
     with transaction.atomic():
         settled = settle(
             [
-                Learnt(payment.pk, "requires_action", intent_id=payment.intent_id),
-                Learnt(payment.pk, "failed", intent_id=payment.intent_id, decline_code="late"),
-                Learnt(payment.pk, "authorized", intent_id=payment.intent_id),
+                PaymentFact(payment.pk, "requires_action", intent_id=payment.intent_id),
+                PaymentFact(payment.pk, "failed", intent_id=payment.intent_id, decline_code="late"),
+                PaymentFact(payment.pk, "authorized", intent_id=payment.intent_id),
             ]
         )
     assert settled.moved == set()
@@ -409,11 +413,11 @@ def test_books_only_move_forward(shop: Shop) -> None:
     assert (after.status, after.decline_code, after.captured_amount) == ("captured", "", TOTAL)
 
 
-def test_money_that_was_taken_is_not_void_because_somebody_says_cancelled(shop: Shop) -> None:
+def test_captured_payment_is_not_voided_by_a_report_of_cancellation(shop: Shop) -> None:
     order_id = shop.place_confirmed()
     payment = shop.payment(order_id)
     with transaction.atomic():
-        settle([Learnt(payment.pk, "voided", intent_id=payment.intent_id)])
+        settle([PaymentFact(payment.pk, "voided", intent_id=payment.intent_id)])
     after = shop.payment(order_id)
     assert (after.status, after.captured_amount) == ("captured", TOTAL)
     request_cancellation(order_id)
@@ -426,6 +430,8 @@ def test_another_intent_never_speaks_for_a_payment_that_has_one(shop: Shop) -> N
     shop.run()
     payment = shop.payment(order_id)
     with transaction.atomic():
-        settled = settle([Learnt(payment.pk, "captured", intent_id="pi_other", captured_amount=5)])
+        settled = settle(
+            [PaymentFact(payment.pk, "captured", intent_id="pi_other", captured_amount=5)]
+        )
     assert settled.moved == set()
     assert shop.payment(order_id).status == "requires_action"

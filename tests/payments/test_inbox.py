@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,10 +11,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.orders import checkout, saga
+from apps.core import leases
 from apps.orders.models import Saga
-from apps.payments import inbox
-from apps.payments.inbox import apply_due, resolve
+from apps.orders.saga import engine, steps
+from apps.orders.saga.steps import authorize_payment
+from apps.payments import charging, inbox
+from apps.payments.inbox import apply_due, applying, resolve
 from apps.payments.models import Payment, WebhookInbox
 from apps.payments.refunds import request_refund
 from apps.payments.signals import payments_settled
@@ -53,42 +56,42 @@ def test_event_before_the_answer_to_our_own_question_is_written(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = shop.place(card=CHALLENGE)
-    really = checkout.BY_NAME["authorize_payment"].do
+    really = steps.BY_NAME["authorize_payment"].do
     assert really is not None
-    heard = []
+    intent_ids = []
 
-    def late(works: Any, answers: Any) -> Any:
-        if not heard:
-            heard.append(shop.payment(order_id).intent_id)
+    def late(claimed: Any, results: Any) -> Any:
+        if not intent_ids:
+            intent_ids.append(shop.payment(order_id).intent_id)
             at_once(1, lambda _: shop.hear())
-            heard.append(shop.payment(order_id).intent_id)
-        return really(works, answers)
+            intent_ids.append(shop.payment(order_id).intent_id)
+        return really(claimed, results)
 
-    step = checkout.BY_NAME["authorize_payment"]
+    step = steps.BY_NAME["authorize_payment"]
     monkeypatch.setitem(
-        checkout.BY_NAME,
+        steps.BY_NAME,
         step.name,
-        checkout.Step(step.name, late, step.undo, step.ask, step.undo_ask),
+        replace(step, do=late),
     )
 
     # The payment is found by the id that its metadata carries; ours is not known here yet.
     shop.run()
 
-    assert heard[0] is None
-    assert heard[1] == shop.intents()[0]["id"]
+    assert intent_ids[0] is None
+    assert intent_ids[1] == shop.intents()[0]["id"]
     assert {state for state, _ in states()} <= {"applied", "ignored"}
     assert shop.statuses(order_id) == ["PENDING", "REQUIRES_ACTION"]
 
 
-def test_approval_heard_before_the_answer_is_written_needs_no_second_question(
+def test_approval_before_the_answer_is_recorded_needs_no_second_request(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's confirmation races the webhook."""
     order_id = shop.place(card=CHALLENGE)
-    write = saga._write
+    write = engine._write
     done = []
 
-    def hear_first(*given: Any) -> Any:
+    def webhooks_arrive_first(*given: Any) -> Any:
         if not done:
             done.append(True)
             approved = intent_of(shop, order_id, status="requires_capture", next_action=None)
@@ -97,26 +100,25 @@ def test_approval_heard_before_the_answer_is_written_needs_no_second_question(
             apply_due()
         return write(*given)
 
-    monkeypatch.setattr(saga, "_write", hear_first)
-    saga.advance()
+    monkeypatch.setattr(engine, "_write", webhooks_arrive_first)
+    engine.advance()
 
     assert shop.statuses(order_id)[:2] == ["PENDING", "PAYMENT_AUTHORIZED"]
 
 
-def test_word_that_comes_while_a_worker_holds_the_saga_is_not_lost(
+def test_webhook_that_comes_while_a_worker_holds_the_saga_is_not_lost(
     shop: Shop, waiting: UUID
 ) -> None:
     """The worker looked before the approval and writes after it."""
     shop.pass_deadline(waiting)
     Saga.objects.update(deadline_at="2099-01-01T00:00Z")
-    (work,) = saga.claim()
-    questions = checkout.ask_authorization([work])
-    answers = checkout.charging.ask(questions)
+    (claimed,) = engine.claim()
+    results = charging.ask(authorize_payment.ask([claimed]))
     shop.answer_challenge(waiting, "approve")
     shop.hear()
     assert shop.saga(waiting).lease_until is not None
 
-    saga._write_group(checkout.BY_NAME[work.step], work.state, [work], answers)
+    engine._write_group([claimed], results)
 
     shop.end_leases()
     shop.run()
@@ -177,9 +179,9 @@ def test_events_of_a_whole_purchase_backwards_are_the_same_as_forwards(shop: Sho
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"amount": 1}, "is over 1 USD, the payment over 2548 USD"),
-        ({"amount": TOTAL + 1}, "is over 2549 USD"),
-        ({"currency": "eur"}, "is over 2548 EUR"),
+        ({"amount": 1}, "is over $0.01, the payment over $25.48"),
+        ({"amount": TOTAL + 1}, "is over $25.49"),
+        ({"currency": "eur"}, "is over €25.48"),
         ({"id": "pi_somebody_elses"}, "claims a payment that has pi_"),
     ],
 )
@@ -209,9 +211,7 @@ def test_payments_that_are_not_ours_are_ignored(shop: Shop, waiting: UUID) -> No
     assert shop.payment(waiting).status == "requires_action"
 
 
-def test_payment_is_known_by_its_intent_when_the_metadata_is_gone(
-    shop: Shop, waiting: UUID
-) -> None:
+def test_payment_is_found_by_its_intent_without_metadata(shop: Shop, waiting: UUID) -> None:
     """Together with strangers of the same kind, which must not push it out."""
     changes = {"status": "requires_capture", "next_action": None, "metadata": {}}
     shop.post_webhook(
@@ -234,6 +234,7 @@ def test_refund_that_does_not_fit_is_put_aside(shop: Shop, changes: dict[str, An
         "id": "re_1",
         "object": "refund",
         "amount": 500,
+        "currency": "usd",
         "status": "succeeded",
         "payment_intent": shop.payment(order_id).intent_id,
         "metadata": {"refund_id": str(refund.pk)},
@@ -247,10 +248,11 @@ def test_refund_that_does_not_fit_is_put_aside(shop: Shop, changes: dict[str, An
     assert shop.payment(order_id).refunded_amount == 500
 
 
-@pytest.mark.parametrize("refund_id", [None, "", "x", str(uuid4())])
+@pytest.mark.parametrize("refund_id", [None, "", "x", "0192a5c4-7b1e-7000-8000-000000000000"])
 def test_refund_that_is_not_ours_is_ignored(shop: Shop, refund_id: str | None) -> None:
     metadata = {} if refund_id is None else {"refund_id": refund_id}
-    shown = {"id": "re_1", "amount": 5, "status": "succeeded", "payment_intent": "pi_1"}
+    shown = {"id": "re_1", "amount": 5, "currency": "usd", "status": "succeeded"}
+    shown["payment_intent"] = "pi_1"
     shop.post_webhook(an_event("refund.updated", shown | {"metadata": metadata}))
     apply_due()
     assert states() == [("ignored", "no refund of ours")]
@@ -259,7 +261,7 @@ def test_refund_that_is_not_ours_is_ignored(shop: Shop, refund_id: str | None) -
 # --- Crashes and events that cannot be applied --------------------------------------------------
 
 
-def test_worker_that_dies_between_the_books_and_the_word_is_made_up_for(
+def test_worker_that_dies_between_settling_and_the_signal_is_repeated(
     shop: Shop, waiting: UUID
 ) -> None:
     shop.answer_challenge(waiting, "approve")
@@ -276,7 +278,7 @@ def test_worker_that_dies_between_the_books_and_the_word_is_made_up_for(
     finally:
         payments_settled.disconnect(dispatch_uid="die")
     assert shop.payment(waiting).status == "authorized"
-    assert shop.run() == 0, "nobody has told the saga"
+    assert shop.run() == 0, "the saga is not resumed yet"
 
     assert apply_due() == 0, "leased"
     leases_end()
@@ -321,23 +323,23 @@ def test_event_that_kills_its_worker_is_tried_alone_and_dies_in_the_end(
     mates = [an_event("payment_intent.amount_capturable_updated", intent) for _ in range(3)]
     for event in (poison, *mates):
         shop.post_webhook(event)
-    really = inbox._apply
+    really = applying._apply
     together = []
 
-    def digest(events: Any) -> Any:
+    def apply_or_fail(events: Any) -> Any:
         if any(event.event_id == poison["id"] for event in events):
             together.append(len(events))
             raise Killed
         return really(events)
 
-    monkeypatch.setattr(inbox, "_apply", digest)
+    monkeypatch.setattr(applying, "_apply", apply_or_fail)
 
     for _ in range(2 * inbox.MAX_ATTEMPTS + 4):
         with contextlib.suppress(Killed):
             apply_due()
         leases_end()
 
-    assert together == [4] * inbox.ALONE_AFTER + [1] * (inbox.MAX_ATTEMPTS - inbox.ALONE_AFTER)
+    assert together == [4] * leases.ALONE_AFTER + [1] * (inbox.MAX_ATTEMPTS - leases.ALONE_AFTER)
     assert [state for state, _ in states()] == ["dead", "applied", "applied", "applied"]
     assert shop.payment(waiting).status == "authorized"
 
@@ -361,7 +363,7 @@ def test_four_workers_apply_each_event_once(shop: Shop) -> None:
         shop.assert_confirmed(order_id)
 
 
-# --- What a person decides ----------------------------------------------------------------------
+# --- Decisions of staff ------------------------------------------------------------------------
 
 
 @pytest.fixture

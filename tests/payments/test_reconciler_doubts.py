@@ -1,4 +1,4 @@
-"""What the reconciler cannot decide: noted once, for a person; closed when it fits again."""
+"""What the reconciler cannot decide: recorded once, for staff; closed when both sides agree."""
 
 from __future__ import annotations
 
@@ -12,19 +12,9 @@ from apps.payments import gateway as gateways
 from apps.payments import refunds
 from apps.payments.gateway import Intent
 from apps.payments.models import Discrepancy, Payment, Refund
-from apps.payments.reconciler import discrepancies, looks, runs
+from apps.payments.reconciler import discrepancies, inspection, schedule
 from tests.orders.purchases import TOTAL, Shop, sql
-from tests.payments.books import (
-    Scope,
-    aged,
-    compare,
-    compare_all,
-    refund_at_dashboard,
-    rows,
-    the_row,
-)
-
-__all__ = ["aged"]
+from tests.payments.books import Scope, compare, compare_all, refund_at_dashboard, rows, the_row
 
 pytestmark = pytest.mark.usefixtures("aged")
 
@@ -61,7 +51,7 @@ def money_there(shop: Shop, order_id: UUID) -> list[tuple[str, int, int]]:
         ),
     ],
 )
-def test_what_does_not_fit_is_noted_for_a_person_and_nothing_moves(
+def test_difference_is_recorded_for_staff_and_nothing_moves(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
@@ -106,13 +96,13 @@ def test_charge_that_the_gateway_does_not_know_is_noted(shop: Shop) -> None:
 def test_gateway_that_knows_none_of_ours_is_another_account(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "MOST_UNKNOWN", 2)
+    monkeypatch.setattr(inspection, "MOST_UNKNOWN", 2)
     for _ in range(4):
         shop.place_confirmed()
     shop.sandbox.control("reset", {"endpoints": True})
 
-    with pytest.raises(looks.WrongBooks, match="another account"):
-        runs.run(Scope.ALL)
+    with pytest.raises(inspection.WrongBooks, match="another account"):
+        schedule.run(Scope.ALL)
 
     assert rows() == [("unknown_there", "open")] * 2
 
@@ -129,7 +119,7 @@ def test_refund_made_at_the_dashboard_is_noted_and_can_be_adopted(shop: Shop) ->
     assert row.evidence == {"refunds": [{"id": made, "amount": 500, "status": "succeeded"}]}
     assert shop.violations().keys() == {5}
 
-    assert discrepancies.adopt_refunds(row.pk, actor="clerk", reason="her kettle broke") == 500
+    assert discrepancies.adopt_refunds(row.pk, actor="clerk", reason="the kettle broke") == 500
 
     assert shop.payment(order_id).refunded_amount == 500
     refund = Refund.objects.get()
@@ -138,7 +128,7 @@ def test_refund_made_at_the_dashboard_is_noted_and_can_be_adopted(shop: Shop) ->
     assert (row.state, row.resolved_by, row.resolution) == (
         "resolved",
         "clerk",
-        "her kettle broke",
+        "the kettle broke",
     )
     compare_all()
     assert rows() == [("refunded_there", "resolved")]
@@ -165,11 +155,15 @@ def test_adopted_refund_must_fit_beside_our_own(shop: Shop) -> None:
     assert (shop.payment(order_id).refunded_amount, the_row().state) == (0, "open")
 
 
-def test_refund_that_came_to_nothing_there_is_noted(shop: Shop) -> None:
-    order_id = shop.place_confirmed(card="pm_card_refundFail")
+def test_refund_that_the_gateway_does_not_show_is_recorded(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = shop.place_confirmed()
     refunds.request_refund(order_id, amount=500, purpose="admin:1", reason="cup", actor="clerk")
     refunds.send_due()
     assert shop.payment(order_id).refunded_amount == 500
+    gateway = type(gateways.get_gateway())
+    monkeypatch.setattr(gateway, "retrieve_refunds", lambda self, intent_id: [])
 
     compare()
 
@@ -185,20 +179,20 @@ def test_refund_that_is_sent_while_we_compare_is_no_discrepancy(
     """Listed before, in our books afterwards: it looks as if it were missing there."""
     order_id = shop.place_confirmed()
     refunds.request_refund(order_id, amount=500, purpose="admin:1", reason="cup", actor="clerk")
-    really = looks.Looker.settle_all
+    really = inspection.Inspector.settle_all
 
     def settle_all(looker: Any, intents: list[Intent]) -> Any:
         refunds.send_due()
         return really(looker, intents)
 
-    monkeypatch.setattr(looks.Looker, "settle_all", settle_all)
+    monkeypatch.setattr(inspection.Inspector, "settle_all", settle_all)
     compare()
 
     assert (shop.payment(order_id).refunded_amount, rows()) == (500, [])
 
 
 def test_our_own_refunds_and_cancellations_are_no_discrepancy(shop: Shop) -> None:
-    from apps.orders.cancel import request_cancellation
+    from apps.orders.fulfilment.cancellation import request_cancellation
 
     kept, returned = shop.place_confirmed(), shop.place_confirmed()
     refunds.request_refund(kept, amount=500, purpose="admin:1", reason="cup", actor="clerk")
@@ -223,7 +217,7 @@ def noted(shop: Shop) -> Discrepancy:
     return the_row()
 
 
-def test_resolved_by_a_person_it_stays_resolved_in_the_same_form(
+def test_resolved_by_staff_it_stays_resolved_with_the_same_evidence(
     shop: Shop, noted: Discrepancy
 ) -> None:
     discrepancies.resolve(noted.pk, actor="clerk", reason="goodwill")
@@ -233,7 +227,7 @@ def test_resolved_by_a_person_it_stays_resolved_in_the_same_form(
     assert (row.state, row.resolved_by, row.resolution) == ("resolved", "clerk", "goodwill")
 
 
-def test_seen_in_another_form_it_is_opened_again(shop: Shop, noted: Discrepancy) -> None:
+def test_with_other_evidence_it_is_opened_again(shop: Shop, noted: Discrepancy) -> None:
     discrepancies.resolve(noted.pk, actor="clerk", reason="goodwill")
     refund_at_dashboard(shop, Payment.objects.get().order_id, 300)
 

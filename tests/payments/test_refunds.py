@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,9 @@ from uuid import UUID
 import pytest
 from django.db.models import F
 
-from apps.orders.cancel import request_cancellation
-from apps.payments import inbox, refunds
-from apps.payments.models import Payment, Refund
+from apps.orders.fulfilment.cancellation import request_cancellation
+from apps.payments import inbox, refunds, stopped_refunds
+from apps.payments.models import Payment, Refund, WebhookInbox
 from apps.payments.refunds import RefundRefused, request_refund, send_due
 from tests.orders.purchases import TOTAL, Killed, Shop, an_event, at_once
 
@@ -41,13 +42,13 @@ def refunded(shop: Shop, order_id: UUID) -> int:
     return int(shop.intents(order_id)[0]["amount_refunded"])
 
 
-def test_part_of_a_payment_goes_back(shop: Shop) -> None:
+def test_part_of_a_payment_is_refunded(shop: Shop) -> None:
     order_id = shop.place_confirmed()
 
     refund = ask(order_id, 500)
 
     assert books(shop, order_id) == ("captured", 0, [(500, "requested")])
-    assert refunded(shop, order_id) == 0, "the gateway has not heard of it"
+    assert refunded(shop, order_id) == 0, "the gateway was not asked"
     assert send_due() == 1
     assert books(shop, order_id) == ("captured", 500, [(500, "succeeded")])
     assert refunded(shop, order_id) == 500
@@ -144,7 +145,7 @@ def test_payment_that_was_not_captured_gives_nothing_back(shop: Shop) -> None:
     assert Refund.objects.count() == 0
 
 
-def test_what_is_on_its_way_counts_as_gone(shop: Shop) -> None:
+def test_open_refund_counts_as_refunded(shop: Shop) -> None:
     order_id = shop.place_confirmed()
     ask(order_id, 2000)
     with pytest.raises(RefundRefused):
@@ -242,16 +243,16 @@ def test_refund_that_breaks_its_worker_does_not_hold_up_the_others(
 ) -> None:
     poisoned, other = shop.place(), shop.place()
     shop.run()
-    venom = ask(poisoned, 500)
+    poisoned_refund = ask(poisoned, 500)
     ask(other, 500)
     really = refunds.ask
 
-    def digest(gateway: Any, refund: Refund, payment: Payment) -> Any:
-        if refund.pk == venom.pk:
+    def ask_or_fail(gateway: Any, refund: Refund, payment: Payment) -> Any:
+        if refund.pk == poisoned_refund.pk:
             raise KeyError("payment_intent")
         return really(gateway, refund, payment)
 
-    monkeypatch.setattr(refunds, "ask", digest)
+    monkeypatch.setattr(refunds, "ask", ask_or_fail)
 
     assert send_due() == 2
 
@@ -259,11 +260,36 @@ def test_refund_that_breaks_its_worker_does_not_hold_up_the_others(
     for _ in range(refunds.MAX_ATTEMPTS + 3):
         due_again()
         send_due()
-    assert Refund.objects.get(pk=venom.pk).attempts == refunds.MAX_ATTEMPTS
+    assert Refund.objects.get(pk=poisoned_refund.pk).attempts == refunds.MAX_ATTEMPTS
     due_again()
-    assert refunds.stopped().get() == venom, "it waits for a person"
-    assert Refund.objects.get(pk=venom.pk).message == "KeyError: 'payment_intent'"
+    assert stopped_refunds.stopped().get() == poisoned_refund, "it waits for a decision"
+    assert Refund.objects.get(pk=poisoned_refund.pk).message == "KeyError: 'payment_intent'"
     shop.assert_audit_clean()
+
+
+def test_refund_that_kills_its_worker_does_not_use_up_the_attempts_of_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned, other = shop.place(), shop.place()
+    shop.run()
+    poisoned_refund = ask(poisoned, 500)
+    ask(other, 500)
+    really = refunds.ask
+
+    def ask_or_fail(gateway: Any, refund: Refund, payment: Payment) -> Any:
+        if refund.pk == poisoned_refund.pk:
+            raise Killed
+        return really(gateway, refund, payment)
+
+    monkeypatch.setattr(refunds, "ask", ask_or_fail)
+
+    for _ in range(refunds.MAX_ATTEMPTS + 3):
+        with contextlib.suppress(Killed):
+            send_due()
+        due_again()
+
+    assert books(shop, other) == ("captured", 500, [(500, "succeeded")])
+    assert stopped_refunds.stopped().get() == poisoned_refund, "it waits for a decision"
 
 
 def test_refund_under_a_forgotten_key_is_looked_for_first(shop: Shop) -> None:
@@ -313,7 +339,7 @@ def test_refused_refund_is_closed_with_the_reason_and_frees_its_amount(
     assert refund.status == "failed"
     assert "greater than" in refund.message.lower()
     assert refunds.refundable(shop.payment(order_id)) == TOTAL
-    assert shop.violations().keys() == {5}, "somebody refunded behind our back"
+    assert shop.violations().keys() == {5}, "a refund that is not in our books"
 
 
 # --- Refunds that take their time ---------------------------------------------------------------
@@ -380,8 +406,8 @@ def refund_as_shown(shop: Shop, refund: Refund) -> dict[str, Any]:
     return dict(shown)
 
 
-def test_refund_that_fails_after_it_succeeded_is_put_before_a_person(shop: Shop) -> None:
-    """The shopper has no money, our books say she has: nobody must take that for settled."""
+def test_refund_that_fails_after_it_succeeded_waits_for_staff(shop: Shop) -> None:
+    """The shopper has no money, our books said that they have: test_refund_comes_back.py."""
     order_id = shop.place_confirmed(card="pm_card_refundFail")
     refund = ask(order_id, 500)
     send_due()
@@ -391,7 +417,6 @@ def test_refund_that_fails_after_it_succeeded_is_put_before_a_person(shop: Shop)
     assert shop.post_webhook(event) == 200
     inbox.apply_due()
 
-    kept = inbox.WebhookInbox.objects.get(pk=event["id"])
-    assert kept.state == "quarantined"
-    assert "failed" in kept.error
-    assert books(shop, order_id) == ("captured", 500, [(500, "succeeded")])
+    assert WebhookInbox.objects.get(pk=event["id"]).state == "applied"
+    assert books(shop, order_id) == ("captured", 0, [(500, "failed")])
+    assert stopped_refunds.stopped().get() == refund

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import stripe
-from djstripe.models import Charge, Event, PaymentIntent, Refund
+from djstripe.models import BalanceTransaction, Charge, Event, PaymentIntent, Refund
 
 from tests.payments.sandbox_process import KEY, SandboxProcess
-from tests.payments.test_sandbox_payments import authorized
+from tests.tools.stripe_sandbox.test_payments import authorized
 
 pytestmark = pytest.mark.django_db
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def keys(settings: Any, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STRIPE_SECRET_KEY = settings.STRIPE_TEST_SECRET_KEY = KEY
+    settings.STRIPE_API_HOST = sandbox.url
     monkeypatch.setattr(stripe, "api_base", sandbox.url)
 
 
@@ -35,5 +36,8 @@ def test_every_event_of_a_payment_is_mirrored(client: stripe.StripeClient) -> No
     assert Event.objects.count() == len(events)
     mirrored = PaymentIntent.objects.get(id=intent.id)
     assert mirrored.stripe_data["status"] == "succeeded"
-    assert Charge.objects.get(id=intent.latest_charge).stripe_data["amount_refunded"] == 99
+    charge = Charge.objects.get(id=intent.latest_charge)
+    assert charge.stripe_data["amount_refunded"] == 99
     assert Refund.objects.get(id=refund.id).stripe_data["amount"] == 99
+    moved = BalanceTransaction.objects.order_by("-amount")
+    assert [m.source for m in moved] == [charge.id, refund.id]

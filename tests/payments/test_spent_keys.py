@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from apps.orders.cancel import request_cancellation
+from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.payments import charging, refunds
 from apps.payments import gateway as gateways
+from apps.payments.charging.authorization import KEY_BOUND_TO_OTHER_REQUEST
 from apps.payments.gateway import GatewayOutcomeUnknown, GatewayRefused
 from apps.payments.models import GatewayCall, Payment
 from tests.orders.purchases import TOTAL, Shop
@@ -42,7 +43,7 @@ def stored_500() -> Exception:
 
 
 def other_words() -> Exception:
-    return GatewayRefused("Keys for idempotent requests …", code=charging.KEY_HAS_OTHER_WORDS)
+    return GatewayRefused("Keys for idempotent requests …", code=KEY_BOUND_TO_OTHER_REQUEST)
 
 
 def some_minutes_pass(shop: Shop) -> None:
@@ -135,11 +136,11 @@ def test_late_answer_wins_over_the_new_key(shop: Shop, monkeypatch: pytest.Monke
     order_id = shop.place()
     shop.run()
     some_minutes_pass(shop)
-    answers = charging.ask(charging.authorizations([order_id]))
-    assert [answer.spent for answer in answers] == [True]
+    results = charging.ask(charging.authorizations([order_id]))
+    assert [result.spent for result in results] == [True]
     Payment.objects.update(intent_id="pi_late", status="authorized")
 
-    record(answers, order_id)
+    record(results, order_id)
 
     payment = shop.payment(order_id)
     assert (payment.generation, payment.intent_id) == (1, "pi_late")
@@ -153,12 +154,14 @@ def test_two_workers_that_found_nothing_take_one_new_key(
     shop.run()
     some_minutes_pass(shop)
     found = [charging.ask(charging.authorizations([order_id])) for _ in range(2)]
-    for answers in found:
-        record(answers, order_id)
+    for results in found:
+        record(results, order_id)
     assert shop.payment(order_id).generation == 2
 
 
-def test_deploy_that_changes_the_words_of_a_key_finds_the_charge(shop: Shop, settings: Any) -> None:
+def test_deploy_that_changes_the_parameters_of_a_key_finds_the_charge(
+    shop: Shop, settings: Any
+) -> None:
     """The mark of the shop is part of what the key stands for."""
     shop.sandbox.faults(
         {"fault": "reset_after", "count": 1, "operations": ["payment_intents.create"]}
@@ -173,9 +176,9 @@ def test_deploy_that_changes_the_words_of_a_key_finds_the_charge(shop: Shop, set
     shop.assert_confirmed(order_id)
 
 
-def record(answers: list[charging.Answer], order_id: UUID) -> None:
+def record(results: list[charging.GatewayResult], order_id: UUID) -> None:
     with transaction.atomic():
-        charging.record(answers, order_ids=[order_id])
+        charging.record(results, order_ids=[order_id])
 
 
 # --- Refunds --------------------------------------------------------------------------------------

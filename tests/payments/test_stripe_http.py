@@ -103,7 +103,7 @@ def test_connection_is_kept(client: CurlClient) -> None:
 def test_kept_connection_that_dies_is_no_reason_to_send_again(
     client: CurlClient, body: str
 ) -> None:
-    """libcurl would repeat on a new connection, and nobody had written the repetition down."""
+    """libcurl would repeat on a new connection, and no row had the repetition written down."""
     server = Scripted(OK, None, OK)
     client.request("post", server.url, {}, "a=0")
     with pytest.raises(stripe.APIConnectionError) as lost:
@@ -141,7 +141,7 @@ def test_silence_on_a_kept_connection_leaves_it_open(client: CurlClient) -> None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://no-such-host.invalid/"])
-def test_nobody_there_is_not_sent(client: CurlClient, url: str) -> None:
+def test_connection_refused_is_not_sent(client: CurlClient, url: str) -> None:
     with pytest.raises(NotSent):
         client.request("post", url, {}, "a=1")
 

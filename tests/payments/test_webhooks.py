@@ -1,4 +1,4 @@
-"""The door for webhooks: what the gateway has not signed has no effect, whatever it looks like."""
+"""The webhook view: what the gateway has not signed has no effect, whatever it looks like."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_signed_event_is_kept_and_applied(shop: Shop, waiting: Any) -> None:
     kept = WebhookInbox.objects.get()
     assert (kept.event_id, kept.type, kept.state) == (event["id"], event["type"], "received")
     assert kept.payload == event
-    assert shop.payment(waiting).status == "requires_action", "the door applies nothing itself"
+    assert shop.payment(waiting).status == "requires_action", "the view applies nothing itself"
     assert inbox.apply_due() == 1
     assert shop.payment(waiting).status == "authorized"
 
@@ -132,7 +132,7 @@ def test_unknown_door_is_not_found(shop: Shop, waiting: Any) -> None:
 
 
 def test_door_without_a_secret_is_closed(shop: Shop, waiting: Any) -> None:
-    """An empty secret would be everybody's."""
+    """With an empty secret every client could sign."""
     event = approved(shop, waiting)
     body = json.dumps(event).encode()
     to = shop.endpoint(secret="")
@@ -246,7 +246,7 @@ def test_event_of_the_other_mode_is_put_aside(shop: Shop, waiting: Any) -> None:
 def test_database_away_is_an_error_so_that_the_gateway_tries_again(
     shop: Shop, waiting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A 200 would be the last that anybody heard of it."""
+    """After a 200 the gateway would not send it again."""
 
     def away(*_: Any, **__: Any) -> bool:
         raise OperationalError("server closed the connection unexpectedly")
@@ -334,13 +334,15 @@ def test_agrees_with_the_official_client_on_what_the_gateway_sends() -> None:
 
 def test_accepts_nothing_that_the_official_client_refuses() -> None:
     dice = random.Random(7)
-    letters = "t=v1,0 .+-_²x"
+    alphabet = "t=v1,0 .+-_²x"
     body = b"{}"
     for _ in range(3000):
         header = list(signed(body, secret="s"))
         for _ in range(dice.randint(0, 4)):
             place = dice.randrange(len(header))
-            header[place : place + dice.randint(0, 2)] = dice.choices(letters, k=dice.randint(0, 2))
+            header[place : place + dice.randint(0, 2)] = dice.choices(
+                alphabet, k=dice.randint(0, 2)
+            )
         text = "".join(header)
         if ours(body, text, "s", 300):
             assert theirs(body, text, "s", 300), text

@@ -1,4 +1,4 @@
-"""However a shopper types a code, it is the code on the poster."""
+"""Every way to type a code finds the same promo."""
 
 import string
 
@@ -59,7 +59,7 @@ def test_another_code_stays_another(typed):
 
 
 def test_digits_are_not_letters():
-    """O and 0 differ on a poster; guessing which was meant would open codes nobody gave away."""
+    """O and 0 differ in print; treating them as equal would accept codes never given out."""
     assert normalise("G0LD") != normalise("GOLD")
 
 
@@ -96,14 +96,14 @@ def test_every_way_to_type_a_code_is_the_code(code, data):
 @example("ﷺ" * 10)
 @example("İ")
 def test_a_normal_code_is_its_own_normal_code(typed):
-    """What `Promo.save` stored is found again by whatever it was stored as."""
+    """A promo is found by the normal code under which `Promo.save` stored it."""
     assert normalise(normalise(typed)) == normalise(typed)
     assert len(normalise(typed)) <= 60
 
 
 @pytest.mark.django_db
 class TestSaving:
-    def test_code_is_shown_as_written_and_found_as_typed(self):
+    def test_code_is_shown_as_written_and_found_however_typed(self):
         PromoFactory(code=" Slow-Morning ")
 
         promo = Promo.objects.get(normal_code=normalise("ＳＬＯＷ morning"))

@@ -1,4 +1,4 @@
-"""One parcel per order, moving along its arrows only."""
+"""One parcel per order, with its allowed transitions only."""
 
 import threading
 from datetime import date
@@ -18,7 +18,7 @@ State = Shipment.State
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered():
+def empty_cache():
     rates.forget()
     yield
     rates.forget()
@@ -76,7 +76,7 @@ def test_a_repeated_step_gets_the_same_parcel():
     again = parcels.create_labels([request_for(order_id)])[order_id]
 
     assert again.pk == first.pk
-    assert again.estimated_to == date(2030, 1, 1)  # what the shopper was told stands
+    assert again.estimated_to == date(2030, 1, 1)  # the estimate that the shopper was given stays
     assert Shipment.objects.count() == 1
 
 
@@ -89,24 +89,24 @@ def test_a_batch_that_is_half_done_is_finished():
     assert Shipment.objects.count() == 2
 
 
-def test_the_work_of_a_batch_does_not_grow_with_it(django_assert_num_queries):
+def test_the_number_of_queries_does_not_grow_with_the_batch(django_assert_num_queries):
     MethodFactory()
     rates.service("standard")
     batch = [request_for(uuid4()) for _ in range(100)]
 
-    with django_assert_num_queries(3):  # today, the insert, what there is
+    with django_assert_num_queries(3):  # the date, the insert, the parcels
         assert len(parcels.create_labels(batch)) == 100
 
 
-def test_a_method_deleted_since_still_ships():
+def test_a_deleted_method_still_ships():
     order_id = uuid4()
 
-    shipment = parcels.create_labels([request_for(order_id, "by-owl")])[order_id]
+    shipment = parcels.create_labels([request_for(order_id, "no-such-method")])[order_id]
 
-    assert (shipment.carrier, shipment.service) == ("local", "by-owl")
+    assert (shipment.carrier, shipment.service) == ("local", "no-such-method")
 
 
-def test_a_carrier_that_nobody_knows_is_reported_and_replaced(caplog):
+def test_an_unknown_carrier_is_logged_and_replaced(caplog):
     MethodFactory(code="standard", carrier="locla")
     order_id = uuid4()
 
@@ -116,7 +116,7 @@ def test_a_carrier_that_nobody_knows_is_reported_and_replaced(caplog):
     assert "no carrier 'locla'" in caplog.text
 
 
-def test_a_tracking_number_of_two_orders_is_an_error_not_a_lost_parcel(monkeypatch):
+def test_a_duplicate_tracking_number_is_an_error_not_a_lost_parcel(monkeypatch):
     labelled_before = Shipment.objects.get(order_id=labelled())
     monkeypatch.setattr(
         "apps.shipping.carriers.local.tracking_number",
@@ -129,7 +129,7 @@ def test_a_tracking_number_of_two_orders_is_an_error_not_a_lost_parcel(monkeypat
     assert Shipment.objects.count() == 1
 
 
-def test_a_parcel_goes_its_way():
+def test_a_parcel_is_handed_over_and_delivered():
     order_id = labelled()
 
     handed = parcels.hand_over(order_id)
@@ -140,7 +140,7 @@ def test_a_parcel_goes_its_way():
     assert delivered.delivered_at >= delivered.handed_over_at
 
 
-def test_each_move_may_be_repeated():
+def test_each_transition_may_be_repeated():
     order_id = labelled()
     first = parcels.hand_over(order_id)
 
@@ -150,7 +150,7 @@ def test_each_move_may_be_repeated():
     assert parcels.hand_over(order_id).state == State.DELIVERED  # never back
 
 
-def test_a_parcel_cannot_arrive_before_it_left():
+def test_a_parcel_cannot_be_delivered_before_it_is_handed_over():
     order_id = labelled()
 
     with pytest.raises(parcels.WrongShipmentState) as refused:
@@ -175,7 +175,7 @@ def test_an_order_without_a_parcel_has_none_to_hand_over():
         parcels.hand_over(uuid4())
 
 
-def test_cancel_takes_back_what_has_not_left():
+def test_cancel_applies_to_parcels_that_have_not_left():
     here, gone, arrived, never = labelled(), labelled(), labelled(), uuid4()
     parcels.hand_over(gone)
     parcels.hand_over(arrived)
@@ -196,7 +196,7 @@ def test_cancel_may_be_repeated():
     assert parcels.cancel([]) == set()
 
 
-def test_a_label_asked_for_after_the_cancellation_stays_cancelled():
+def test_a_label_requested_after_the_cancellation_stays_cancelled():
     order_id = labelled()
     parcels.cancel([order_id])
 

@@ -1,4 +1,4 @@
-"""What shipping costs, where, for which weight and value."""
+"""The price of shipping by destination, weight and value."""
 
 import pytest
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered():
+def empty_cache():
     rates.forget()
     yield
     rates.forget()
@@ -50,7 +50,7 @@ def offered(country="US", weight=500, subtotal=2_000):
     return [(quote.code, quote.price_amount) for quote in quotes]
 
 
-def test_a_quote_says_what_the_shopper_has_to_know(home, standard):
+def test_a_quote_has_name_price_and_days(home, standard):
     RateFactory(zone=home, method=standard, price_amount=599)
 
     quote = rates.price("standard", country="US", weight_grams=0, subtotal_amount=0, currency="USD")
@@ -58,7 +58,7 @@ def test_a_quote_says_what_the_shopper_has_to_know(home, standard):
     assert quote == MethodQuote("standard", "Standard", 599, "USD", 3, 5)
 
 
-def test_methods_stand_in_the_order_of_the_shop(home, standard, express):
+def test_methods_are_in_the_order_of_the_shop(home, standard, express):
     RateFactory(zone=home, method=express, price_amount=1_500)
     RateFactory(zone=home, method=standard, price_amount=599)
 
@@ -77,13 +77,13 @@ def test_bands_of_weight_begin_at_their_lower_end(home, standard):
         price(weight=5_000)
 
 
-def test_a_band_without_an_end_has_none(home, standard):
+def test_a_band_without_an_upper_end_fits_any_weight(home, standard):
     RateFactory(zone=home, method=standard, at_least=0, below=None, price_amount=599)
 
     assert price(weight=10**9) == 599
 
 
-def test_free_above_a_total_stands_beside_bands_of_weight(home, standard):
+def test_free_above_a_total_is_combined_with_bands_of_weight(home, standard):
     RateFactory(zone=home, method=standard, price_amount=599)
     RateFactory(zone=home, method=standard, basis=Rate.Basis.TOTAL, at_least=7_500, price_amount=0)
 
@@ -91,7 +91,7 @@ def test_free_above_a_total_stands_beside_bands_of_weight(home, standard):
     assert price(subtotal=7_500) == 0
 
 
-def test_everywhere_else_is_not_where_a_zone_is(home, world, standard, express):
+def test_everywhere_else_excludes_countries_with_a_zone(home, world, standard, express):
     RateFactory(zone=home, method=standard, price_amount=599)
     RateFactory(zone=world, method=standard, price_amount=1_999)
     RateFactory(zone=world, method=express, price_amount=4_999)
@@ -118,13 +118,13 @@ def test_in_two_zones_the_cheaper_rate_applies(home, standard):
     assert price(country="CA") == 999
 
 
-def test_a_country_is_known_in_small_letters(home, standard):
+def test_a_country_code_in_lower_case_is_accepted(home, standard):
     RateFactory(zone=home, method=standard, price_amount=599)
 
     assert price(country="us") == 599
 
 
-def test_a_method_taken_off_is_not_offered_but_still_carried(home, express):
+def test_an_inactive_method_is_not_offered_but_still_carried(home, express):
     RateFactory(zone=home, method=express, price_amount=1_500)
     express.active = False
     express.save()
@@ -144,13 +144,11 @@ def test_another_currency_is_no_price(home, standard):
 
 def test_unknown_methods_and_empty_tables_are_refused():
     with pytest.raises(NotShippable):
-        price("by-owl")
+        price("no-such-method")
     assert offered() == []
 
 
-def test_prices_come_from_memory_until_somebody_changes_a_rate(
-    home, standard, django_assert_num_queries
-):
+def test_prices_are_cached_until_a_rate_changes(home, standard, django_assert_num_queries):
     rate = RateFactory(zone=home, method=standard, price_amount=599)
     assert price() == 599
 

@@ -1,15 +1,17 @@
 """The settings: from the environment, loud when wrong, and no default in production."""
 
+import importlib
 import os
-import runpy
+import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from storefront import embedded
+import storefront
 
-SETTINGS = str(embedded.PROJECT / "storefront" / "settings.py")
+SETTINGS = "storefront.settings"
 KEEP = ("PATH", "HOME", "STOREFRONT_HOME")
 PRODUCTION = {
     "SECRET_KEY": "p" * 60,
@@ -33,7 +35,12 @@ def settings_of(monkeypatch):
                 patch.delenv(name)
             for name, text in (kept | variables).items():
                 patch.setenv(name, text)
-            return runpy.run_path(SETTINGS)
+            # Import every module of the package again, and leave the loaded ones as they are.
+            patch.setattr(storefront, "settings", None, raising=False)
+            for name in list(sys.modules):
+                if name == SETTINGS or name.startswith(f"{SETTINGS}."):
+                    patch.delitem(sys.modules, name)
+            return dict(vars(importlib.import_module(SETTINGS)))
 
     return read
 
@@ -59,6 +66,25 @@ def test_production_starts_with_all_it_needs(settings_of):
     assert found["SESSION_COOKIE_SECURE"] is found["CSRF_COOKIE_SECURE"] is True
     assert found["SECURE_SSL_REDIRECT"] is True
     assert found["DATABASES"]["default"]["HOST"] == "db.example"
+
+
+@pytest.mark.parametrize(
+    ("changed", "source"),
+    [
+        ({}, "wss://shop.example"),
+        ({"SHOP_URL": "https://shop.example:8443/"}, "wss://shop.example:8443"),
+        ({"LIVE_URL": "wss://live.shop.example"}, "wss://live.shop.example"),
+        # A path in a source would forbid every other path.
+        ({"LIVE_URL": "wss://live.shop.example:444/sockets"}, "wss://live.shop.example:444"),
+    ],
+)
+def test_browsers_may_open_a_websocket_to_one_host(settings_of, changed, source):
+    found = settings_of(**PRODUCTION | {"SHOP_URL": "https://shop.example"} | changed)
+
+    connect = found["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]["connect-src"]
+    assert [each for each in connect if each.startswith("ws")] == [source]
+    assert not [each for each in connect if "*" in each]
+    assert connect[0] == "'self'"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +124,12 @@ def test_production_refuses_to_start_on_a_default(settings_of, changed, named):
         ("DATABASE_URL", "localhost"),
         ("DATABASE_REPLICA_URL", "sqlite:///shop"),
         ("REDIS_URL", "http://localhost"),
+        ("CARTS_REDIS_URL", "localhost:6379"),
+        ("CACHE_REDIS_URL", "memcached://localhost"),
+        ("RATE_LIMITS_REDIS_URL", "http://localhost"),
+        ("METRICS_ALLOW", "everybody"),
+        ("METRICS_ALLOW", "10.0.0.1/8"),
+        ("METRICS_ALLOW", "10.0.0.0/8 192.168.0.0/16"),
         ("INVENTORY_STRATEGY", "hopeful"),
         ("RATE_LIMITS", "sometimes"),
         ("STRIPE_SECRET_KEY", "sk_test_short"),
@@ -147,12 +179,77 @@ def test_redis_databases_do_not_share(settings_of):
         assert len(set(places)) == 5
 
 
-def test_replica_serves_the_catalogue_only(settings_of):
+def places(found: dict[str, Any]) -> dict[str, str]:
+    return {
+        "broker": found["CELERY_BROKER_URL"],
+        "cache": found["CACHES"]["default"]["LOCATION"],
+        "channels": found["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"][0]["address"],
+        "carts": found["CARTS_REDIS_URL"],
+        "limits": found["RATE_LIMITS_REDIS_URL"],
+        "sales": found["FLASH_SALES_REDIS_URL"],
+    }
+
+
+def test_embedded_carts_cache_and_limits_have_servers_of_their_own(settings_of):
+    found = {name: url.partition("?")[0] for name, url in places(settings_of(DEBUG="1")).items()}
+    sockets = {name: url.rpartition("/")[2] for name, url in found.items()}
+
+    assert sockets == {
+        "broker": "redis.sock",
+        "channels": "redis.sock",
+        "sales": "redis.sock",
+        "carts": "redis-carts.sock",
+        "cache": "redis-cache.sock",
+        "limits": "redis-limits.sock",
+    }
+
+
+def test_one_redis_of_ones_own_serves_all_purposes(settings_of):
+    found = places(settings_of(DEBUG="1", REDIS_URL="redis://redis.example:6379"))
+
+    assert found == {
+        "broker": "redis://redis.example:6379/0",
+        "cache": "redis://redis.example:6379/1",
+        "channels": "redis://redis.example:6379/2",
+        "carts": "redis://redis.example:6379/3",
+        "limits": "redis://redis.example:6379/4",
+        "sales": "redis://redis.example:6379/5",
+    }
+
+
+def test_each_purpose_may_have_a_redis_of_its_own(settings_of):
+    own = {
+        "CARTS_REDIS_URL": "redis://carts.example/7",
+        "CACHE_REDIS_URL": "unix:///run/cache.sock",
+        "RATE_LIMITS_REDIS_URL": "rediss://limits.example",
+    }
+    found = places(settings_of(DEBUG="1", REDIS_URL="redis://redis.example", **own))
+
+    assert [found[name] for name in ("carts", "cache", "limits")] == list(own.values())
+    assert found["broker"] == "redis://redis.example/0"
+
+
+def test_mail_in_files_is_written_by_the_backend_that_keeps_it_private(settings_of):
+    for url in ("", "filemail:///srv/outgoing"):
+        found = settings_of(DEBUG="1", EMAIL_URL=url)
+        assert found["EMAIL_BACKEND"] == "apps.core.mail_files.PrivateFiles"
+    assert found["EMAIL_FILE_PATH"].endswith("srv/outgoing")
+    sent = settings_of(DEBUG="1", EMAIL_URL="smtp://mail.example:25")
+    assert sent["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+
+
+def test_only_this_machine_reads_metrics_unless_another_is_named(settings_of):
+    assert settings_of(DEBUG="1")["METRICS_ALLOW"] == []
+    found = settings_of(DEBUG="1", METRICS_ALLOW="10.0.0.0/8, 2001:db8::1")["METRICS_ALLOW"]
+    assert [str(network) for network in found] == ["10.0.0.0/8", "2001:db8::1/128"]
+
+
+def test_replica_serves_the_catalog_only(settings_of):
     found = settings_of(DEBUG="1", DATABASE_REPLICA_URL="postgresql://shop@replica.example/shop")
 
-    assert found["CATALOGUE_DATABASE"] == "replica"
+    assert found["CATALOG_DATABASE"] == "replica"
     assert found["DATABASES"]["replica"]["TEST"] == {"MIRROR": "default"}
-    assert settings_of(DEBUG="1")["CATALOGUE_DATABASE"] == "default"
+    assert settings_of(DEBUG="1")["CATALOG_DATABASE"] == "default"
 
 
 def test_pages_may_load_nothing_from_elsewhere(settings_of):
@@ -162,3 +259,32 @@ def test_pages_may_load_nothing_from_elsewhere(settings_of):
     assert policy["object-src"] == policy["frame-src"] == policy["frame-ancestors"] == ["'none'"]
     with_stripe = settings_of(**PRODUCTION)["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]
     assert with_stripe["script-src"] == ["'self'", "https://js.stripe.com"]
+
+
+def test_production_asks_its_staff_for_two_factors_and_a_demo_does_not(settings_of):
+    assert settings_of(**PRODUCTION)["STAFF_SECOND_FACTOR"] is True
+    assert settings_of(**PRODUCTION, STAFF_SECOND_FACTOR="off")["STAFF_SECOND_FACTOR"] is False
+    assert settings_of(DEBUG="1")["STAFF_SECOND_FACTOR"] is False
+    assert settings_of(DEBUG="1", STAFF_SECOND_FACTOR="on")["STAFF_SECOND_FACTOR"] is True
+
+
+def test_staffs_sessions_are_short(settings_of):
+    found = settings_of(**PRODUCTION, STAFF_IDLE_MINUTES="5")
+
+    assert found["STAFF_IDLE_TIME"] == timedelta(minutes=5)
+    assert found["STAFF_SESSION_TIME"] == timedelta(hours=8)
+    assert found["STAFF_FRESH_TIME"] == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STAFF_SECOND_FACTOR", "maybe"),
+        ("STAFF_IDLE_MINUTES", "0"),
+        ("STAFF_SESSION_HOURS", "-8"),
+        ("STAFF_FRESH_MINUTES", "1.5"),
+    ],
+)
+def test_malformed_limit_of_staff_stops_the_start_with_one_line(settings_of, name, value):
+    with pytest.raises(ImproperlyConfigured, match=f"^{name}: expected [^\n]+$"):
+        settings_of(**PRODUCTION, **{name: value})

@@ -1,11 +1,11 @@
-"""Sheet, paint and light: the drawing table of the catalogue.
+"""The sheet on which everything is drawn: shapes, colours and shading.
 
-A sheet is a 600 × 600 square. Light falls from the upper left, as from a window at breakfast, so
-every solid has a lit edge on its left and a shade on its right. `Sheet.solid` makes all three tones
-from one silhouette and one paint; nothing else in the drawings knows about shading.
+A sheet is a 600 × 600 square. Light falls from the upper left, so every solid has a light edge on
+its left and a shaded right side. `Sheet.solid` makes all three tones from one outline and one
+colour; no other code does shading.
 
-Two styles share the drawings: `painted` (the catalogue picture) and `line` (the measured drawing,
-where paint becomes paper and the outline carries the shape).
+Two styles share the drawings: `painted` (the catalog picture) and `line` (the measured drawing, in
+which areas are white and only outlines are drawn).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _channels(colour: str) -> tuple[int, int, int]:
 
 
 def mix(colour: str, other: tuple[int, int, int], share: float) -> str:
-    """`colour` with `share` (0 to 1) of `other` stirred in."""
+    """`colour` with `share` (0 to 1) of `other` mixed in."""
     parts = (round(a + (b - a) * share) for a, b in zip(_channels(colour), other, strict=True))
     return "#" + "".join(f"{part:02x}" for part in parts)
 
@@ -68,7 +68,7 @@ def lit(colour: str, share: float = 0.38) -> str:
 
 
 def number(value: float) -> str:
-    """A coordinate as short as it can be: the files are committed, so digits cost."""
+    """A coordinate with as few digits as possible, because the files are committed."""
     text = f"{value:.1f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 
@@ -100,7 +100,7 @@ def smooth(points: list[Point], *, closed: bool = False, pull: float = 0.5) -> s
 
 
 def lathe(cx: float, profile: list[Point], *, sag: float = 0.16, pull: float = 0.8) -> str:
-    """The silhouette of something turned on a wheel.
+    """The outline of a round vessel.
 
     `profile` runs from top to bottom as (radius, y). The top is closed flat (a rim is drawn over
     it); the bottom bulges by `sag` times its radius, as a circle seen slightly from above does.
@@ -140,7 +140,7 @@ _TAKES = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "A": 7
 
 
 def outline_points(path: str) -> Iterator[Point]:
-    """Points on the outline of `path`, close enough together to measure it by."""
+    """Points on the outline of `path`, close enough to measure its size."""
     tokens = _TOKEN.findall(path)
     x = y = 0.0
     command, index = "M", 0
@@ -181,7 +181,7 @@ def _on_curve(points: list[Point], t: float) -> Point:
 
 @dataclass
 class Sheet:
-    """What is drawn so far. Order of calls is order of paint: the farthest first."""
+    """The drawing so far. Later calls paint over earlier ones."""
 
     style: Style = "painted"
     parts: list[str] = field(default_factory=list)
@@ -196,7 +196,7 @@ class Sheet:
         self.parts.append(markup)
 
     def clip(self, path: str, inside: str | None = None, shift: Point = (0, 0)) -> str:
-        """Define a clip from `path`; answers its id."""
+        """Define a clip from `path`; returns its id."""
         self._clips += 1
         name = f"c{self._clips}"
         nested = f' clip-path="url(#{inside})"' if inside else ""
@@ -205,7 +205,7 @@ class Sheet:
         return name
 
     def fill(self, path: str, colour: str, opacity: float = 1) -> None:
-        """A flat area, without light. In line style only an outline remains."""
+        """A flat area without shading; in line style only its outline."""
         if not self.painted:
             self.raw(f'<path d="{path}" fill="none" stroke="#2a3638" stroke-width="1.6"/>')
             return
@@ -244,7 +244,7 @@ class Sheet:
         return whole
 
     def inside(self, clip: str, path: str, colour: str, opacity: float = 1) -> None:
-        """Paint that stays within a solid: glaze lines, stripes, labels."""
+        """Paint inside a solid: glaze lines, stripes, labels."""
         if not self.painted:
             self.raw(
                 f'<g clip-path="url(#{clip})"><path d="{path}" fill="none" stroke="#2a3638"'
@@ -267,7 +267,7 @@ class Sheet:
         clip: str | None = None,
         dash: str | None = None,
     ) -> None:
-        """A stroke without light: seams, stems, lettering."""
+        """A stroke without shading: seams, stems, lettering."""
         tint = PAINTS.get(colour, colour) if self.painted else "#2a3638"
         weight = width if self.painted else min(width, 1.8)
         extra = f' opacity="{opacity:g}"' if opacity < 1 and self.painted else ""
@@ -302,7 +302,7 @@ class Sheet:
     def text(
         self, words: str, x: float, y: float, size: float, colour: str, *, spacing: float = 0
     ) -> None:
-        """Lettering on a label. System serif: pictures in <img> may not load a font."""
+        """Text on a label, in the system's serif font: an SVG in <img> cannot load a font."""
         tint = PAINTS.get(colour, colour) if self.painted else "#2a3638"
         gap = f' letter-spacing="{number(spacing)}"' if spacing else ""
         safe = words.replace("&", "&amp;").replace("<", "&lt;")
@@ -313,7 +313,7 @@ class Sheet:
         )
 
     def shadow(self, cx: float, y: float, rx: float, *, reach: float = 1.0) -> None:
-        """Where it stands: a dark contact line and a long soft shadow away from the window."""
+        """The shadow on the table: a dark contact line and a long soft shadow to the right."""
         if not self.painted:
             self.raw(
                 f'<path d="M{at(cx - rx * 1.5, y)}H{number(cx + rx * 1.5)}" stroke="#2a3638"'

@@ -1,8 +1,8 @@
-"""From a product's drawing to its pictures: the portrait, the scene, the measured drawing.
+"""The pictures of a product, made from its drawing.
 
-`portrait` shows the thing alone in the light of its hour; `scene` sets it among neighbours;
-`measured` is the outline on graph paper with the dimensions that the product page states in words.
-Each answers a whole SVG document. Same arguments, same bytes.
+`portrait` shows the item alone in the colours of its category; `scene` shows it with two others;
+`measured` is its outline on graph paper with the dimensions from the product page. Each returns a
+whole SVG document; the same arguments give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from apps.demo.art import garden, household, kitchen, tableware
 from apps.demo.art.canvas import Sheet, at, number
-from apps.demo.art.stage import HOURS, room, sunlight
+from apps.demo.art.stage import PALETTES, room, sunlight
 
 Drawing = Callable[..., None]
 TYPE = "Georgia, 'DejaVu Serif', serif"
@@ -45,9 +45,9 @@ DRAWINGS: dict[str, Drawing] = {
     for name in names.split()
 }
 
-# Things that hang from above: they keep their place instead of standing on the table's front edge.
+# Items that hang from above: they are not moved down to the table's front edge.
 HANGING = frozenset({"hanging_towels", "apron", "robe_hook", "hanging_planter"})
-# Wide things that would leave the sheet at the usual size.
+# Wide items, drawn smaller so that they fit on the sheet.
 WIDE = frozenset(
     {
         "ruler",
@@ -66,7 +66,7 @@ WIDE = frozenset(
         "tapers",
     }
 )
-# Too wide or too tall to stand in the background of another thing's picture.
+# Too wide or too tall for the background of another item's picture.
 SPRAWLING = frozenset(
     {
         "ruler",
@@ -86,7 +86,7 @@ SPRAWLING = frozenset(
 
 @dataclass(frozen=True)
 class Pose:
-    """Which thing, in which paint."""
+    """A drawing and its parameters."""
 
     drawing: str
     params: dict[str, Any] = field(default_factory=dict)
@@ -118,16 +118,16 @@ def _stance(pose: Pose) -> tuple[float, float]:
 
 def portrait(pose: Pose, *, category: str, title: str) -> str:
     sheet = Sheet()
-    room(sheet, HOURS[category])
+    room(sheet, PALETTES[category])
     zoom, base = _stance(pose)
     place(sheet, pose, base=base, zoom=zoom)
     return document(sheet, title)
 
 
 def scene(pose: Pose, neighbours: Sequence[Pose], *, category: str, title: str) -> str:
-    """The thing in front, two neighbours behind it on the same table, later light."""
+    """The item in front, and two others behind it on the same table."""
     sheet = Sheet()
-    room(sheet, HOURS[category], table=376)
+    room(sheet, PALETTES[category], table=376)
     for neighbour, (x, zoom) in zip(neighbours, ((128, 0.62), (488, 0.56)), strict=False):
         place(sheet, neighbour, x=x, base=404, zoom=zoom)
     zoom, _ = _stance(pose)
@@ -135,15 +135,15 @@ def scene(pose: Pose, neighbours: Sequence[Pose], *, category: str, title: str) 
     return document(sheet, title)
 
 
-def shelf(first: Pose, others: Sequence[Pose], *, category: str, title: str) -> str:
-    """A category's picture: a wide table with its things in a row."""
+def category_picture(first: Pose, others: Sequence[Pose], *, category: str, title: str) -> str:
+    """A category's picture: a wide table with its items in a row."""
     sheet = Sheet()
-    hour = HOURS[category]
-    sheet.raw(f'<rect x="-180" width="960" height="600" fill="{hour.wall}"/>')
-    sunlight(sheet, hour, -60, 40, 140)
+    palette = PALETTES[category]
+    sheet.raw(f'<rect x="-180" width="960" height="600" fill="{palette.wall}"/>')
+    sunlight(sheet, palette, -60, 40, 140)
     sheet.raw(
-        f'<rect x="-180" y="432" width="960" height="168" fill="{hour.table}"/>'
-        f'<path d="M-180 432h960v8h-960z" fill="{hour.light}" opacity=".28"/>'
+        f'<rect x="-180" y="432" width="960" height="168" fill="{palette.table}"/>'
+        f'<path d="M-180 432h960v8h-960z" fill="{palette.light}" opacity=".28"/>'
     )
     standing = [pose for pose in others if pose.drawing not in HANGING | SPRAWLING]
     for pose, x, zoom in zip(standing, (20, 560, 180), (0.78, 0.8, 0.56), strict=False):
@@ -153,7 +153,7 @@ def shelf(first: Pose, others: Sequence[Pose], *, category: str, title: str) -> 
 
 
 def measured(pose: Pose, *, wide: str, high: str, title: str, figure: int) -> str:
-    """The outline between two dimension lines that touch what they measure."""
+    """The outline between two dimension lines."""
     trial = Sheet(style="line")
     DRAWINGS[pose.drawing](trial, **pose.params)
     left, right = min(x for x, _ in trial.outline), max(x for x, _ in trial.outline)
@@ -161,7 +161,7 @@ def measured(pose: Pose, *, wide: str, high: str, title: str, figure: int) -> st
     zoom = round(min(420 / (right - left), 390 / (bottom - top), 1.5), 3)
 
     sheet = Sheet(style="line")
-    room(sheet, HOURS["paper-desk"])
+    room(sheet, PALETTES["paper-desk"])
     dx, dy = 322 - (left + right) / 2 * zoom, 486 - bottom * zoom
     sheet.raw(f'<g transform="translate({at(dx, dy)}) scale({zoom:g})">')
     DRAWINGS[pose.drawing](sheet, **pose.params)
@@ -190,9 +190,9 @@ def measured(pose: Pose, *, wide: str, high: str, title: str, figure: int) -> st
 
 
 def placeholder() -> str:
-    """For a product that came without a picture: a parcel on the table, not yet opened."""
+    """For a product without a picture: a closed parcel on the table."""
     sheet = Sheet()
-    room(sheet, HOURS["paper-desk"])
+    room(sheet, PALETTES["paper-desk"])
     sheet.shadow(300, 486, 150)
     from_above = "M150 306H450V486H150Z"
     clip = sheet.solid(from_above, "#cfae80", depth=34, edge=10)

@@ -243,7 +243,7 @@ def hanging_planter(sheet: Sheet, *, colour: str, leaves: str = "sage") -> None:
 
 
 def dibber_set(sheet: Sheet, *, colour: str) -> None:
-    """Trowel and fork, leaning nowhere in particular."""
+    """Trowel and fork."""
     sheet.shadow(300, 472, 150, reach=0.4)
     for x, lean in ((230, -8), (372, 9)):
         sheet.raw(f'<g transform="rotate({lean} {x} 320)">')

@@ -1,6 +1,6 @@
-"""The shop window: a kitchen sill at sunrise, pines outside, the kettle on.
+"""The picture of the home page: a kitchen windowsill at sunrise, with pines and a kettle.
 
-Wide (1600 × 900), so that a page may crop it from the left on a small screen; what matters stands
+Wide (1600 × 900), so that a page may crop it from the left on a small screen; the main items are
 right of the middle.
 """
 
@@ -65,7 +65,7 @@ def windowsill() -> str:
         _pine(sheet, x, 690, height, "#2f5a4c")
     sheet.fill("M700 672Q1000 640 1560 676V742H700Z", "#264a40")
     out("</g>")
-    # The frame: painted wood, lit from outside.
+    # The window frame.
     for x, width in ((680, 26), (1548, 30), (1118, 20)):
         out(f'<rect x="{x}" width="{width}" height="748" fill="#f7f1e4"/>')
         out(f'<rect x="{x + width - 7}" width="7" height="748" fill="#c9c9bd"/>')
@@ -73,7 +73,7 @@ def windowsill() -> str:
         '<rect x="680" y="296" width="898" height="18" fill="#f7f1e4"/>'
         '<rect x="680" y="308" width="898" height="6" fill="#c9c9bd"/>'
     )
-    # Sill and its front edge, with the sun lying on it.
+    # The sill, its front edge, and sunlight on it.
     out(
         '<rect y="736" width="1600" height="92" fill="#efe2c6"/>'
         '<rect y="828" width="1600" height="72" fill="#d6c3a0"/>'

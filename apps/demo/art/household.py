@@ -1,4 +1,4 @@
-"""Cloth, light and paper."""
+"""Textiles, lamps, paper and desk items."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def folded_stack(
 
 
 def draped_blanket(sheet: Sheet, *, colour: str, stripe: str) -> None:
-    """Over the back of a bench, as if somebody had just got up."""
+    """A blanket over the back of a bench."""
     sheet.shadow(300, 500, 210, reach=0.3)
     for x in (120, 464):
         sheet.solid(box(x, 300, 18, 200, 5), "wood", depth=7, edge=3)

@@ -220,7 +220,7 @@ def coffee_bag(sheet: Sheet, *, colour: str, label: str, mark: str, words: str) 
 
 
 def _sun_mark(sheet: Sheet, x: float, y: float, colour: str, size: float = 26) -> None:
-    """The house's mark on labels: a half sun over a pine."""
+    """The shop's mark on labels: a half sun over a pine."""
     sheet.fill(f"M{at(x - size, y)}A{at(size, size)} 0 0 1 {at(x + size, y)}Z", colour)
     for step in range(3):
         width = size * (0.42 + 0.2 * step)

@@ -1,7 +1,6 @@
-"""The room that things stand in: wall, table and window light for each hour of the morning.
+"""The background of the pictures: wall, table and light from a window.
 
-A category has its hour and the hour has its light, so a shelf of mixed products still reads as one
-morning: blue before the sun (lamps), fog at the first kettle, butter at breakfast, green by nine.
+Each category has its own colours, so that its pictures look alike side by side.
 """
 
 from __future__ import annotations
@@ -14,26 +13,28 @@ TABLE = 432
 
 
 @dataclass(frozen=True)
-class Hour:
+class Palette:
+    """The colours of a background."""
+
     wall: str
     table: str
     light: str
 
 
-HOURS: dict[str, Hour] = {
-    "lamps-candles": Hour("#566b90", "#43557a", "#9fb2d2"),
-    "kettles-pots": Hour("#bccbcf", "#98aeb3", "#eef2e8"),
-    "coffee-tea": Hour("#dccaab", "#bea37d", "#f8ebca"),
-    "cups-mugs": Hour("#e9c5ae", "#d6a58a", "#fbe7cd"),
-    "textiles": Hour("#d0d7c0", "#adb899", "#f5f3d6"),
-    "breakfast-table": Hour("#f1d894", "#ddb967", "#fdf1c8"),
-    "paper-desk": Hour("#d5dbe1", "#b3becb", "#f8f5e6"),
-    "windowsill-garden": Hour("#bfd2b8", "#93b08f", "#f1f5d3"),
+PALETTES: dict[str, Palette] = {
+    "lamps-candles": Palette("#566b90", "#43557a", "#9fb2d2"),
+    "kettles-pots": Palette("#bccbcf", "#98aeb3", "#eef2e8"),
+    "coffee-tea": Palette("#dccaab", "#bea37d", "#f8ebca"),
+    "cups-mugs": Palette("#e9c5ae", "#d6a58a", "#fbe7cd"),
+    "textiles": Palette("#d0d7c0", "#adb899", "#f5f3d6"),
+    "breakfast-table": Palette("#f1d894", "#ddb967", "#fdf1c8"),
+    "paper-desk": Palette("#d5dbe1", "#b3becb", "#f8f5e6"),
+    "windowsill-garden": Palette("#bfd2b8", "#93b08f", "#f1f5d3"),
 }
 
 
-def sunlight(sheet: Sheet, hour: Hour, x: float, y: float, size: float) -> None:
-    """The window's picture on the wall: four panes, leaning with the sun."""
+def sunlight(sheet: Sheet, palette: Palette, x: float, y: float, size: float) -> None:
+    """The light of a window on the wall: four slanted panes."""
     lean, gap = size * 0.34, size * 0.07
     for row in range(2):
         for column in range(2):
@@ -46,12 +47,12 @@ def sunlight(sheet: Sheet, hour: Hour, x: float, y: float, size: float) -> None:
                     (left + size + lean, top + size * 1.21),
                     (left + lean, top + size * 1.05),
                 ),
-                hour.light,
+                palette.light,
                 0.5,
             )
 
 
-def room(sheet: Sheet, hour: Hour, *, table: float = TABLE, window: bool = True) -> None:
+def room(sheet: Sheet, palette: Palette, *, table: float = TABLE, window: bool = True) -> None:
     if not sheet.painted:
         sheet.raw('<rect width="600" height="600" fill="#fbf8f0"/>')
         for step in range(1, 20):
@@ -60,12 +61,14 @@ def room(sheet: Sheet, hour: Hour, *, table: float = TABLE, window: bool = True)
                 f' stroke-width="{1 if step % 5 == 0 else 0.5}" opacity=".13"/>'
             )
         return
-    sheet.raw(f'<rect width="600" height="600" fill="{hour.wall}"/>')
+    sheet.raw(f'<rect width="600" height="600" fill="{palette.wall}"/>')
     if window:
-        sunlight(sheet, hour, 60, 50, 128)
-    sheet.raw(f'<rect y="{at(table)}" width="600" height="{at(600 - table)}" fill="{hour.table}"/>')
+        sunlight(sheet, palette, 60, 50, 128)
     sheet.raw(
-        f'<path d="M0 {at(table)}h600v7h-600z" fill="{hour.light}" opacity=".28"/>'
-        f'<path d="M40 {at(table + 40)}L250 {at(table + 40)} 420 600H130Z" fill="{hour.light}"'
+        f'<rect y="{at(table)}" width="600" height="{at(600 - table)}" fill="{palette.table}"/>'
+    )
+    sheet.raw(
+        f'<path d="M0 {at(table)}h600v7h-600z" fill="{palette.light}" opacity=".28"/>'
+        f'<path d="M40 {at(table + 40)}L250 {at(table + 40)} 420 600H130Z" fill="{palette.light}"'
         ' opacity=".22"/>'
     )

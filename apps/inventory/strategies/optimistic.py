@@ -1,40 +1,43 @@
-"""Read freely, write where the version is still the one read; try again when it is not."""
+"""Optimistic locking: read without a lock, write where `version` is still the one that was read.
+
+The write is an F-expression UPDATE. A row that another transaction changed meanwhile matches none;
+then the whole batch is decided anew from what is there now.
+"""
 
 from django.db import transaction
 from django.db.models import F
 
-from apps.inventory.allocation import Grant, ReserveRequest, Shelf, Shortage, hand_out
+from apps.inventory.allocation import Grant, ReserveRequest, Shortage, StockRow, allocate
 from apps.inventory.models import StockItem
-from apps.inventory.strategies import pessimistic
-from apps.inventory.strategies import shelves as stock_rows
+from apps.inventory.strategies import pessimistic, stock_rows
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 
 
-def take(requests: list[ReserveRequest]) -> list[Grant | Shortage]:
-    """Bounded tries; past them this batch queues for the locks like everybody else."""
-    for _ in range(TRIES):
+def reserve(requests: list[ReserveRequest]) -> list[Grant | Shortage]:
+    """At most `MAX_ATTEMPTS` attempts; after them this batch waits for locks (pessimistic)."""
+    for _ in range(MAX_ATTEMPTS):
         rows = stock_rows.read(requests)
-        answers = hand_out(rows, requests)
+        answers = allocate(rows, requests)
         try:
-            with transaction.atomic():  # a half-written try is taken back whole
+            with transaction.atomic():  # a savepoint: a half-written attempt is rolled back whole
                 _write(rows)
-        except _Changed:
+        except _VersionChanged:
             continue
         return answers
-    return pessimistic.take(requests)
+    return pessimistic.reserve(requests)
 
 
-def _write(rows: list[Shelf]) -> None:
+def _write(rows: list[StockRow]) -> None:
     for row in sorted(rows, key=lambda row: row.id):
-        if not row.taken:
+        if not row.allocated:
             continue
         written = StockItem.objects.filter(pk=row.id, version=row.version).update(
-            reserved=F("reserved") + row.taken, version=F("version") + 1
+            reserved=F("reserved") + row.allocated, version=F("version") + 1
         )
         if not written:
-            raise _Changed
+            raise _VersionChanged
 
 
-class _Changed(Exception):
+class _VersionChanged(Exception):
     """Another transaction wrote the row after it was read."""

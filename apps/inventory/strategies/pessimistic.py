@@ -1,20 +1,24 @@
-"""Lock first: SELECT … FOR UPDATE in ascending id, then hand out and write."""
+"""Pessimistic locking: `SELECT … FOR UPDATE` first, then decide, then write.
+
+The locks (`stock_rows.lock`, ascending id) last from before the decision to the caller's commit,
+so no other transaction can change the rows in between.
+"""
 
 from django.db.models import F
 
-from apps.inventory.allocation import Grant, ReserveRequest, Shortage, hand_out
+from apps.inventory.allocation import Grant, ReserveRequest, Shortage, allocate
 from apps.inventory.models import StockItem
-from apps.inventory.strategies import shelves as stock_rows
+from apps.inventory.strategies import stock_rows
 
 
-def take(requests: list[ReserveRequest]) -> list[Grant | Shortage]:
-    """Hold the locks from before the decision to the commit: nobody can come between."""
+def reserve(requests: list[ReserveRequest]) -> list[Grant | Shortage]:
+    """1. Read the rows. 2. `select_for_update()` them. 3. Allocate. 4. Write with F-expressions."""
     rows = stock_rows.read(requests)
     stock_rows.lock(rows)
-    answers = hand_out(rows, requests)
+    answers = allocate(rows, requests)
     for row in rows:
-        if row.taken:
+        if row.allocated:
             StockItem.objects.filter(pk=row.id).update(
-                reserved=F("reserved") + row.taken, version=F("version") + 1
+                reserved=F("reserved") + row.allocated, version=F("version") + 1
             )
     return answers

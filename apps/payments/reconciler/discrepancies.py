@@ -1,8 +1,8 @@
-"""The rows of what does not fit: opened, closed when it fits again, decided on by people.
+"""The rows of differences: opened, closed when the two sides agree again, decided on by staff.
 
-One row per thing and kind. A person who resolves one has seen it in one form (`evidence`); in the
-same form it stays resolved, in another it is opened again. What the reconciler itself closed is
-opened whenever it is seen again.
+One row for each subject and kind. Staff who resolve one have seen it with certain `evidence`; with
+the same evidence it stays resolved, with other evidence it is opened again. What the reconciler
+itself closed is opened whenever it is found again.
 """
 
 import logging
@@ -14,17 +14,17 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.desk import log
+from apps.backoffice import decision_log
+from apps.core import dispatch, failpoints
 from apps.payments import refunds
 from apps.payments.gateway import GatewayRefund
 from apps.payments.models import Discrepancy, Payment
-from apps.payments.reconciler.comparing import GIVEN_BACK, Found
-from storefront import bells, failpoints
+from apps.payments.reconciler.findings import RETURNED, Found
 
 logger = logging.getLogger(__name__)
 
-DESK = "discrepancy"  # as the desk knows it
-OURSELVES = "reconciler"  # who resolved it, when nobody had to
+KIND_OF_CASE = "discrepancy"  # the name of these cases in the back office
+RECONCILER = "reconciler"  # as `resolved_by`, when no decision was needed
 AGREED = "The two sides agree again."
 State = Discrepancy.State
 Kind = Discrepancy.Kind
@@ -32,7 +32,7 @@ failpoints.declare("reconcile.note", "before_commit", "after_commit")
 
 
 def note(subject: str, payment: Payment | None, found: Iterable[Found]) -> dict[str, Discrepancy]:
-    """Write down all that does not fit with `subject`; open rows by kind. The others are closed."""
+    """Record all differences of `subject`; its open rows by kind. Its other rows are closed."""
     seen = {finding.kind: finding for finding in found}
     with transaction.atomic():
         known = {
@@ -64,8 +64,8 @@ def _open(
             evidence=finding.evidence,
         )
     if row.state == State.RESOLVED:
-        if row.resolved_by != OURSELVES and row.evidence == finding.evidence:
-            return row  # a person knows of it
+        if row.resolved_by != RECONCILER and row.evidence == finding.evidence:
+            return row  # staff know of it
         logger.warning("discrepancy %s of %s is seen again", row.kind, row.subject)
         remember(row, f"Seen again. It was resolved by {row.resolved_by}: {row.resolution}")
         row.state, row.resolution, row.resolved_by, row.resolved_at = State.OPEN, "", "", None
@@ -75,77 +75,77 @@ def _open(
 
 
 def left_be(subjects: Iterable[str]) -> dict[str, dict[str, Discrepancy]]:
-    """The rows that a person left as they are, by subject and kind. Good for their form only.
+    """The rows that staff left as they are, by subject and kind. They hold for their evidence only.
 
-    A row that says so without its line in the desk's log counts for nothing.
+    A row without its line in the decision log is left out.
     """
     rows = list(
         Discrepancy.objects.filter(subject__in=set(subjects), state=State.RESOLVED)
-        .exclude(resolved_by=OURSELVES)
+        .exclude(resolved_by=RECONCILER)
         .order_by("pk")
     )
-    decisions = log.latest([(DESK, str(row.pk)) for row in rows])
+    decisions = decision_log.latest([(KIND_OF_CASE, str(row.pk)) for row in rows])
     found: dict[str, dict[str, Discrepancy]] = {}
     for row in rows:
-        decision = decisions.get((DESK, str(row.pk)))
-        if decision is not None and decision.decision == log.RESOLVE:
+        decision = decisions.get((KIND_OF_CASE, str(row.pk)))
+        if decision is not None and decision.decision == decision_log.RESOLVE:
             found.setdefault(row.subject, {})[row.kind] = row
     return found
 
 
 def _close(row: Discrepancy) -> None:
     done = row.history[-1]["what"] if row.tries and row.history else AGREED
-    row.state, row.resolution, row.resolved_by = State.RESOLVED, done[:255], OURSELVES
+    row.state, row.resolution, row.resolved_by = State.RESOLVED, done[:255], RECONCILER
     row.resolved_at = timezone.now()
     row.save()
 
 
 def remember(row: Discrepancy, what: str) -> None:
-    """A line for the row's history, in memory."""
+    """Add a line to the row's history, in memory."""
     row.history = [*row.history, {"at": timezone.now().isoformat(), "what": what}]
 
 
-# --- What people decide ---------------------------------------------------------------------------
+# --- Decisions of staff ---------------------------------------------------------------------------
 
 
 class NotOpen(Exception):
-    """Somebody else has decided, or the two sides agree again."""
+    """Staff have decided already, or the two sides agree again."""
 
 
 def resolve(pk: UUID, *, actor: str, reason: str) -> None:
     """It is known and stays as it is. Raises NotOpen."""
     with transaction.atomic():
-        row = _locked(pk, log.RESOLVE, actor, reason)
+        row = _locked(pk, decision_log.RESOLVE, actor, reason)
         _resolve(row, actor, reason)
 
 
 def look_again(pk: UUID, *, actor: str, reason: str) -> None:
-    """Have the reconciler look now instead of in the next minute. Raises NotOpen."""
+    """Run the reconciler now instead of in the next minute. Raises NotOpen."""
     with transaction.atomic():
-        row = _locked(pk, log.RETRY, actor, reason)
+        row = _locked(pk, decision_log.RETRY, actor, reason)
         remember(row, f"{actor} wants it looked at again: {reason}")
         row.save(update_fields=["history"])
-        _ring()
+        _reconcile_now()
 
 
 def give_back(pk: UUID, *, actor: str, reason: str) -> None:
-    """Have the money of a charge without an order sent back, once more. Raises NotOpen."""
+    """Have the money of a charge without an order returned, once more. Raises NotOpen."""
     with transaction.atomic():
         row = _locked(pk, "give back", actor, reason)
-        if row.kind not in GIVEN_BACK:
+        if row.kind not in RETURNED:
             raise NotOpen
         remember(row, f"{actor} wants the money to go back: {reason}")
-        # A try of its own under a key of its own; the gateway never gives back more than it took.
+        # An attempt with its own key; the gateway never refunds more than it captured.
         row.tries += 1
         row.save(update_fields=["history", "tries"])
         Discrepancy.objects.filter(pk=pk).update(asked_at=Now())
-        _ring()
+        _reconcile_now()
 
 
 def adopt_refunds(pk: UUID, *, actor: str, reason: str) -> int:
-    """Take refunds that somebody made at the gateway into our books; their sum in minor units.
+    """Add refunds made at the gateway to our books; their sum in minor units.
 
-    Raises NotOpen, and RefundRefused while one is on its way or they pass what was captured.
+    Raises NotOpen, and RefundRefused while one is under way or they exceed what was captured.
     """
     with transaction.atomic():
         row = _locked(pk, "adopt", actor, reason)
@@ -173,19 +173,19 @@ def adopt_refunds(pk: UUID, *, actor: str, reason: str) -> int:
 
 
 def waiting() -> QuerySet[Discrepancy]:
-    """What is open, for people."""
+    """The open discrepancies, which wait for a decision."""
     return Discrepancy.objects.filter(state=State.OPEN)
 
 
 def _locked(pk: UUID, decision: str, actor: str, reason: str) -> Discrepancy:
-    """The open row, with the decision in the log; both go when the decision cannot be done."""
-    log.checked(actor, reason)
+    """The open row, locked, with the decision in the log; the caller's rollback undoes both."""
+    decision_log.checked(actor, reason)
     rows = waiting().select_for_update(of=["self"]).select_related("payment")
     row = rows.filter(pk=pk).first()
     if row is None:
         raise NotOpen
     order_id = row.payment.order_id if row.payment is not None else None
-    log.record(DESK, pk, decision, actor=actor, reason=reason, order_id=order_id)
+    decision_log.record(KIND_OF_CASE, pk, decision, actor=actor, reason=reason, order_id=order_id)
     return row
 
 
@@ -196,5 +196,5 @@ def _resolve(row: Discrepancy, actor: str, reason: str) -> None:
     logger.info("discrepancy %s of %s resolved by %s", row.kind, row.subject, actor)
 
 
-def _ring() -> None:
-    transaction.on_commit(lambda: bells.ring("payments.reconcile"))
+def _reconcile_now() -> None:
+    transaction.on_commit(lambda: dispatch.enqueue_on_commit("payments.reconcile"))

@@ -17,10 +17,10 @@ _carriers: dict[str, Carrier] = {_local.code: _local}
 
 
 def by_code(code: str) -> Carrier:
-    """The carrier of that code.
+    """The carrier with this code.
 
-    A code that nobody knows (a typing error in the admin) goes to the local carrier with a loud
-    line in the log: the order is paid, a parcel has to leave.
+    An unknown code (a typing error in the admin) gets the local carrier, with an error in the log:
+    the order is paid, so a parcel has to leave.
     """
     carrier = _carriers.get(code)
     if carrier is None:
@@ -30,5 +30,5 @@ def by_code(code: str) -> Carrier:
 
 
 def codes() -> list[str]:
-    """The carriers there are to choose from."""
+    """The codes of all carriers."""
     return sorted(_carriers)

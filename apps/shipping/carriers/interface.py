@@ -1,4 +1,4 @@
-"""What the shop asks of a carrier."""
+"""The interface of a carrier."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,15 @@ from datetime import date
 from typing import Protocol
 from uuid import UUID
 
+from apps.customers import printed_address
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
-    """A parcel to be labelled. `order_id` is the carrier's idempotency key."""
+    """A parcel to label. `order_id` is the carrier's idempotency key; days are business days.
+
+    `address` has the parts; `address_lines` are those of the label, in the order of the country.
+    """
 
     order_id: UUID
     number: str
@@ -18,10 +23,14 @@ class LabelRequest:
     max_days: int
     address: Mapping[str, str]
 
+    @property
+    def address_lines(self) -> list[str]:
+        return printed_address.lines(self.address)
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What the carrier answered; the estimate is two business days, both included."""
+    """The carrier's answer; the estimate is a range of dates, both included."""
 
     tracking_number: str
     estimated_from: date
@@ -29,7 +38,7 @@ class Label:
 
 
 class Carrier(Protocol):
-    """Both calls are safe to repeat: the saga runs any step twice."""
+    """Both calls are safe to repeat: the saga may run a step twice."""
 
     code: str
     name: str  # for shoppers
@@ -38,4 +47,4 @@ class Carrier(Protocol):
         """One label per order; the same order always gets the same tracking number."""
 
     def void(self, tracking_numbers: Sequence[str]) -> None:
-        """These parcels will not be handed over; unknown or voided ones are no error."""
+        """Cancel these labels; unknown or already voided ones are no error."""

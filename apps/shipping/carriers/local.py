@@ -1,12 +1,12 @@
-"""The shop's own van: labels without an outside call.
+"""The shop's own delivery: labels without an external call.
 
 A tracking number is `KP`, 16 characters made from the order's id, and a check character, so that a
-mistyped number is noticed before anyone searches for it:
+mistyped number is found before anyone searches for it:
 
     KP 3V27MHKAW0JKMGCC B        (without the spaces)
 
 The 16 characters are 80 bits of a hash: the same order gets the same number on every try,
-two orders get the same one once in 10²⁴ pairs, and nobody can read the order's id out of it.
+two orders get the same one once in 10²⁴ pairs, and the order's id cannot be read from it.
 """
 
 import hashlib
@@ -17,14 +17,13 @@ from uuid import UUID
 from apps.shipping.carriers.interface import Label, LabelRequest
 
 PREFIX = "KP"
-# Crockford's base 32: no I, L, O or U, which people take for 1, 0 and V.
+# Crockford's base 32: without I, L, O and U, which people confuse with 1, 0 and V.
 _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LENGTH = len(PREFIX) + 16 + 1
 
 
 class LocalCarrier:
-    """Fits `interface.Carrier`."""
+    """Implements `interface.Carrier`."""
 
     code = "local"
     name = "Kettle & Pine van"
@@ -40,11 +39,11 @@ class LocalCarrier:
         }
 
     def void(self, tracking_numbers: Sequence[str]) -> None:
-        """Nobody to tell: the van collects what stands as labelled in our own table."""
+        """Nothing to do: the shop's own delivery collects what is labelled in our own table."""
 
 
 def tracking_number(order_id: UUID) -> str:
-    """The number of an order's parcel, always the same."""
+    """The tracking number of an order's parcel; always the same for one order."""
     digest = hashlib.blake2b(order_id.bytes, digest_size=10, person=b"kettle-and-pine").digest()
     value = int.from_bytes(digest)
     characters = "".join(_BASE32[value >> shift & 31] for shift in range(75, -1, -5))
@@ -52,18 +51,8 @@ def tracking_number(order_id: UUID) -> str:
     return body + check_character(body)
 
 
-def is_tracking_number(text: str) -> bool:
-    """Whether `text` is a number this carrier could have given out: form and check character."""
-    return (
-        len(text) == _LENGTH
-        and text.startswith(PREFIX)
-        and all(character in _BASE36 for character in text)
-        and check_character(text[:-1]) == text[-1]
-    )
-
-
 def check_character(body: str) -> str:
-    """ISO 7064 MOD 37,36: notices every wrong character and nearly every swapped pair."""
+    """ISO 7064 MOD 37,36: detects every wrong character and nearly every swapped pair."""
     product = 36
     for character in body:
         total = (product + _BASE36.index(character)) % 36 or 36

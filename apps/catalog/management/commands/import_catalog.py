@@ -64,7 +64,7 @@ def _lines(what: str, entries: Sequence[Any]) -> str:
 
 
 class _Progress:
-    """A line a second on standard error while a large file is worked on."""
+    """Prints a line a second on standard error while a large file is imported."""
 
     def __init__(self, stderr: Any) -> None:
         self._stderr = stderr

@@ -1,4 +1,4 @@
-"""Draw the demo shop's pictures again, after a change of a drawing or the catalogue."""
+"""Draw the demo shop's pictures again, after a change of a drawing or the catalog."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fill the shop with the demo catalogue, promos, delivery, taxes and logins. Safe to repeat."""
+"""Fill the shop with the demo catalog, promos, delivery, taxes and logins. Safe to repeat."""
 
 from django.conf import settings
 from django.core.management.base import BaseCommand

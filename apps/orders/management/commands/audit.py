@@ -1,6 +1,6 @@
 """`manage.py audit`: does every invariant hold? Exit code 1 and the violations when not.
 
-Exit code 0 says that all hold. What could not be asked does not hold: without an answer from the
+Exit code 0: all hold. What could not be checked counts as not holding: without an answer from the
 gateway the code is 1 as well, unless `--no-gateway` was given.
 """
 

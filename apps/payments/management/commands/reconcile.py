@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: hold the gateway's books against ours now. Exit code 1 when it stopped."""
+"""`manage.py reconcile`: compare the gateway's books with ours now. Exit code 1 when it stopped."""
 
 import re
 import sys
@@ -12,11 +12,11 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from apps.payments.gateway import GatewayError
 from apps.payments.models import Discrepancy, Reconciliation
-from apps.payments.reconciler import looks, runs
+from apps.payments.reconciler import inspection, schedule
 
 Scope = Reconciliation.Scope
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-TOLD_EVERY = 2.0  # seconds
+SHOWN_EVERY = 2.0  # seconds
 
 
 class Command(BaseCommand):
@@ -35,12 +35,14 @@ class Command(BaseCommand):
         try:
             if options["all"] or options["since"]:
                 scopes.append(Scope.ALL)
-                runs.begin(Scope.ALL, since=moment(options["since"]) if options["since"] else None)
+                schedule.begin(
+                    Scope.ALL, since=moment(options["since"]) if options["since"] else None
+                )
             for scope in scopes:
                 self._run(scope)
-        except runs.Busy:
+        except schedule.Busy:
             self._stop("Another process is comparing. Try again in a minute.")
-        except (GatewayError, looks.WrongBooks) as error:
+        except (GatewayError, inspection.WrongBooks) as error:
             self._stop(f"Stopped, and goes on from here next time. {type(error).__name__}: {error}")
         rows = Discrepancy.objects.filter(state="open").order_by("pk")
         for row in rows.iterator():
@@ -48,19 +50,19 @@ class Command(BaseCommand):
         self.stdout.write(f"{rows.count()} open discrepancies")
 
     def _run(self, scope: str) -> None:
-        said_at = 0.0
+        shown_at = 0.0
 
-        def tell(run: Reconciliation) -> None:
-            nonlocal said_at
-            if not run.is_under_way or time.monotonic() > said_at + TOLD_EVERY:
-                said_at = time.monotonic()
+        def progress(run: Reconciliation) -> None:
+            nonlocal shown_at
+            if not run.is_under_way or time.monotonic() > shown_at + SHOWN_EVERY:
+                shown_at = time.monotonic()
                 where = run.phase if run.is_under_way else "done"
                 self.stdout.write(
                     f"{run.scope}: {where}, {run.compared} compared, {run.settled} settled"
                 )
                 self.stdout.flush()
 
-        run = runs.run(scope, tell=tell)
+        run = schedule.run(scope, progress=progress)
         if run.error:
             self.stderr.write(f"{scope}: left out {run.error}")
 

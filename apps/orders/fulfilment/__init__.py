@@ -1,0 +1,1 @@
+"""What follows a confirmed order: shipping, cancellation, returns."""

@@ -1,0 +1,75 @@
+"""Stripe's JSON objects, translated to the shop's own types (gateway_answers.py).
+
+The objects come from the API and from webhooks, in the version that stripe_gateway.py pins.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.payments.gateway_amounts import from_gateway
+from apps.payments.gateway_answers import GatewayRefund, Intent, IntentStatus
+
+
+def read_intent(shown: Mapping[str, Any]) -> Intent:
+    """A PaymentIntent. Raises KeyError or ValueError for anything else."""
+    metadata = shown["metadata"] or {}
+    failure = shown["last_payment_error"] or {}
+    currency = shown["currency"].upper()
+    return Intent(
+        id=shown["id"],
+        status=IntentStatus(shown["status"]),
+        amount=from_gateway(shown["amount"], currency),
+        amount_capturable=from_gateway(shown["amount_capturable"], currency),
+        amount_received=from_gateway(shown["amount_received"], currency),
+        amount_refunded=from_gateway(_refunded(shown["latest_charge"]), currency),
+        currency=currency,
+        payment_id=metadata.get("payment_id"),
+        order_id=metadata.get("order_id"),
+        shop=metadata.get("shop"),
+        next_action_url=_next_action_url(shown["next_action"]),
+        decline_code=failure.get("decline_code") or failure.get("code"),
+        message=failure.get("message"),
+        disputed=_disputed(shown["latest_charge"]),
+        created_at=datetime.fromtimestamp(shown["created"], UTC),
+        payment_method=_id_of(shown["payment_method"]),
+    )
+
+
+def _id_of(named: str | Mapping[str, Any] | None) -> str | None:
+    return named["id"] if isinstance(named, Mapping) else named
+
+
+def _refunded(charge: str | Mapping[str, Any] | None) -> int:
+    """What was refunded of captured money, without released authorization (0 if not expanded)."""
+    if charge is None or isinstance(charge, str):
+        return 0
+    # More may be captured than was authorized; then nothing was released.
+    released: int = max(0, charge["amount"] - charge["amount_captured"])
+    refunded: int = charge["amount_refunded"] - released
+    return max(0, refunded)
+
+
+def _disputed(charge: str | Mapping[str, Any] | None) -> bool:
+    return isinstance(charge, Mapping) and bool(charge["disputed"])
+
+
+def _next_action_url(action: Mapping[str, Any] | None) -> str | None:
+    if action is None:
+        return None
+    if action["type"] == "redirect_to_url":
+        url: str = action["redirect_to_url"]["url"]
+        return url
+    return None
+
+
+def read_refund(shown: Mapping[str, Any]) -> GatewayRefund:
+    """A Refund. Raises KeyError for anything else."""
+    return GatewayRefund(
+        id=shown["id"],
+        intent_id=shown["payment_intent"],
+        amount=from_gateway(shown["amount"], shown["currency"].upper()),
+        status=shown["status"],
+        metadata=dict(shown["metadata"] or {}),
+        failure=(shown.get("failure_reason") or "").replace("_", " "),
+    )

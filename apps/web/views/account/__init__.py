@@ -1,0 +1,1 @@
+"""The account's pages: signing in, registering, password, profile, addresses, orders."""

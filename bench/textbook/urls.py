@@ -1,5 +1,0 @@
-from django.urls import path
-
-from bench.textbook.views import checkout
-
-urlpatterns = [path("api/v1/checkouts/", checkout)]

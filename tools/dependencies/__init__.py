@@ -1,0 +1,1 @@
+"""The shop's third-party packages: pinned, locked with hashes, listed with licences."""
