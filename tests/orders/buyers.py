@@ -64,12 +64,12 @@ def queue_up(process: queue.Intake, *requests: CheckoutRequest) -> list[Buyer]:
     return buyers
 
 
-def others_connected() -> int:
-    """Connections to this database beside the test's own."""
+def other_connections() -> set[int]:
+    """The server's process ids of the connections to this database beside the test's own."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid()"
         )
-        count: int = cursor.fetchone()[0]
-        return count
+        return {pid for (pid,) in cursor.fetchall()}

@@ -12,7 +12,7 @@ from django.db import connection, connections
 from apps.orders.errors import OutcomeUnknown, Overloaded
 from apps.orders.intake import Accepted, writing
 from apps.orders.models import IdempotencyKey, Order
-from tests.orders.buyers import others_connected, queue_up, stand_still
+from tests.orders.buyers import other_connections, queue_up, stand_still
 from tests.orders.checkouts import a_checkout, everything, locked, pending, place, reserved, until
 
 pytestmark = pytest.mark.usefixtures("open_shop")
@@ -61,7 +61,7 @@ class TestDatabaseAway:
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        until(lambda: others_connected() == 0, "the server has hung up")
+        until(lambda: not other_connections(), "the server has hung up")
 
         assert ours.submit(pending(a_checkout((mug, 1)))).replayed is False
 
