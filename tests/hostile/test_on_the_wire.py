@@ -98,12 +98,13 @@ def test_ten_megabytes_are_refused(live_stack: Stack, path: str) -> None:
 
 MANY_HEADERS = "a thousand headers"
 UNKNOWN_CODING = "a transfer coding that is none"
+LENGTH_AND_CHUNKS = "a length and chunks"
 BROKEN = {
     "a length that is none": [b"Content-Length: abc"],
     "a negative length": [b"Content-Length: -1"],
     "a length beyond all numbers": [b"Content-Length: 99999999999999999999999"],
     "two lengths": [b"Content-Length: 2", b"Content-Length: 3"],
-    "a length and chunks": [b"Content-Length: 5", b"Transfer-Encoding: chunked"],
+    LENGTH_AND_CHUNKS: [b"Content-Length: 5", b"Transfer-Encoding: chunked"],
     UNKNOWN_CODING: [b"Transfer-Encoding: xyz"],
     "a NUL in a header": [b"X-Cart-Token: a\x00b", b"Content-Length: 2"],
     "a header of raw bytes": [b"X-Cart-Token: \xff\xfe", b"Content-Length: 2"],
@@ -130,7 +131,9 @@ def test_broken_head_is_refused(live_stack: Stack, what: str, path: str) -> None
     # A web process answers so many headers with 431 and closes the connection. When the edge is
     # still sending them, it finds the connection closed and answers 503.
     own = {UNKNOWN_CODING: {501}, MANY_HEADERS: {503}}.get(what, set())
-    status = status_of(live_stack.url, head, then=b"{}")
+    # Chunks that do not come are waited for until the edge's time limit; these come.
+    body = chunked(b"{}") if what == LENGTH_AND_CHUNKS else b"{}"
+    status = status_of(live_stack.url, head, then=body)
     assert status < 500 or status in own
 
 
