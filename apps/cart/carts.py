@@ -200,7 +200,7 @@ def set_promos(cart: CartView, codes: list[str] | tuple[str, ...]) -> CartView:
     Raises `TooManyPromos` for what cannot be a code, and as `set_line`.
     """
     store = guests if cart.owner_id is None else customers
-    return store.set_promos(cart, checked_promos(codes))
+    return store.set_promos(cart, checked_promos(codes, before=cart.promo_codes))
 
 
 def next_of(cart: CartView) -> CartView | None:

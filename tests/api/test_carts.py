@@ -216,6 +216,36 @@ def test_stackable_promos_stay_together(shopper, cart, mug):
     ]
 
 
+def test_sixth_promo_is_refused_by_name_and_the_others_stay(shopper, cart, mug):
+    codes = [PromoFactory(code=f"CODE{n}", stackable=True, percent_bp=100).code for n in range(6)]
+    put(shopper, cart, mug)
+    for code in codes[:5]:
+        shopper.put(f"{cart}promo/", {"code": code})
+
+    answer = shopper.put(f"{cart}promo/", {"code": "code 5"})
+
+    (error,) = problem(answer, 400, "promo_not_applicable")["errors"]
+    assert error["message"] == "CODE5 does not count: an order takes 5 codes. Take one off first."
+    assert shopper.get(cart).json()["promo_codes"] == codes[:5]
+    assert shopper.put(f"{cart}promo/", {"code": "NOSUCH"}).json()["code"] == "promo_invalid"
+
+
+def test_promo_that_has_expired_makes_room_and_is_told(shopper, cart, mug):
+    first = PromoFactory(code="FIRST", stackable=True)
+    for code in ("SECOND", "THIRD"):
+        PromoFactory(code=code, stackable=True)
+    put(shopper, cart, mug)
+    shopper.put(f"{cart}promo/", {"code": "FIRST"})
+    shopper.put(f"{cart}promo/", {"code": "SECOND"})
+    first.ends_at = timezone.now() - timedelta(minutes=1)
+    first.save()
+
+    answer = shopper.put(f"{cart}promo/", {"code": "THIRD"}).json()
+
+    assert answer["promo_codes"] == ["SECOND", "THIRD"]
+    assert answer["notes"] == [{"code": "code_left_out", "message": "THIRD counts. FIRST has expired."}]
+
+
 def test_promo_is_taken_out(shopper, cart, mug):
     PromoFactory(code="MORNING")
     put(shopper, cart, mug)

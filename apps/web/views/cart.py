@@ -183,7 +183,7 @@ def _page(
             "promo_codes": kept.promo_codes,
             "promo_typed": promo_typed,
             "promo_error": promo_error
-            or next((found.message for found in quote.problems if found.promo_code), ""),
+            or " ".join(found.message for found in quote.problems if found.promo_code),
         }
     return render(request, "web/cart.html", context, status=status)
 
