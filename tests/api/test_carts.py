@@ -253,7 +253,9 @@ def test_promo_that_has_expired_makes_room_and_is_told(shopper, cart, mug):
     answer = shopper.put(f"{cart}promo/", {"code": "THIRD"}).json()
 
     assert answer["promo_codes"] == ["SECOND", "THIRD"]
-    assert answer["notes"] == [{"code": "code_left_out", "message": "THIRD counts. FIRST has expired."}]
+    assert answer["notes"] == [
+        {"code": "code_left_out", "message": "THIRD counts. FIRST has expired."}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,7 @@ def test_page_says_so_as_soon_as_the_product_is_unlisted(
 def test_nothing_leads_to_it(client: Client, gift: Product, address: str) -> None:
     neighbour = a_product("Plain Mug", category=gift.category).product
     variant = gift.variants.get()
-    path = address.format(
-        sku=variant.sku, category=gift.category.slug, neighbour=neighbour.slug
-    )
+    path = address.format(sku=variant.sku, category=gift.category.slug, neighbour=neighbour.slug)
 
     answer = client.get(path)
 
