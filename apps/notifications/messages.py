@@ -30,7 +30,7 @@ _FOR_ALL = frozenset({"number", "name", "url"})
 NEEDS: dict[str, frozenset[str]] = {
     "order_confirmed": _FOR_ALL
     | {"lines", "subtotal", "discount", "shipping", "tax", "total", "address", "estimate"},
-    # With a true `unpaid` the payment failed: nobody cancelled such an order, and its mail says so.
+    # With a true `unpaid` the payment failed: the order was not called off, its mail says so.
     "order_cancelled": _FOR_ALL | {"reason", "refund"},
     "order_shipped": _FOR_ALL | {"tracking_number", "carrier", "estimate", "address"},
     "return_announced": _FOR_ALL | {"return_number", "lines", "send_to", "what_to_do"},

@@ -2,7 +2,7 @@
 
 A line keeps its discount and its tax from acceptance on, to the cent; shipping and its tax stand by
 themselves. Lines of the release that did not keep them get shares in proportion to their prices:
-for these orders nobody knows better, and their earlier refunds were computed so.
+nothing better is known of these orders, and their earlier refunds were computed so.
 """
 
 from collections.abc import Sequence

@@ -37,7 +37,9 @@ def matching(orders: QuerySet[Order], typed: str) -> QuerySet[Order]:
             wanted |= Q(number__startswith=number)
         # The digest of an IP address, as the stock pages show it.
         wanted |= Q(client=text, client__gt="")
-        wanted |= Q(pk__in=OrderLine.objects.filter(sku__in={text, text.upper()}).values("order_id"))
+        wanted |= Q(
+            pk__in=OrderLine.objects.filter(sku__in={text, text.upper()}).values("order_id")
+        )
         if named := _named(text):
             wanted |= Q(pk__in=named)
     return orders.filter(wanted)

@@ -72,7 +72,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             return _place(request)
         draft.keep(request)
         if request.POST["refresh"] == "keep":
-            return HttpResponse(status=204)  # the page is being left: nobody reads an answer
+            return HttpResponse(status=204)  # the page is being left: no answer is read
         return _refresh(request)
     except CartsUnavailable:
         return error_page(request, 503, retry_after=2)
