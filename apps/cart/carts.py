@@ -4,7 +4,7 @@ A guest's cart is in Redis, and its token gives access to it (guests/). A custom
 PostgreSQL and belongs to their account (customers.py). Both are returned as a `CartView`.
 
 Adding checks what is for sale now and holds nothing: the hold comes with the order. So a cart keeps
-nobody from buying, its own shopper included.
+no shopper from buying, its own included.
 
     close    the cart was ordered: it is kept, closed, as what was ordered. What was added since the
              order read it is in the next cart: a customer's open cart (`of_user`), or the one that
