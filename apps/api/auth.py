@@ -1,8 +1,8 @@
 """Accounts for apps: register, sign in, refresh, sign out (customers/tokens.py).
 
-Only `register` is `idempotent`. Signing in twice makes nothing that one of two should not have, a
-refresh token has its own rule for being sent twice, and signing out again changes nothing. A kept
-answer of theirs would be a way to get tokens without a password.
+Signing in and refreshing take no Idempotency-Key. Signing in twice makes nothing that one of two
+should not have, and a refresh token has its own rule for being sent twice. A kept answer of theirs
+would be a way to tokens past the limit of wrong passwords, or with a token that is spent (ADR 46).
 """
 
 from typing import Any
@@ -108,6 +108,7 @@ class TokenRefresh(Endpoint):
             raise AuthenticationFailed("This refresh token is not valid any more.") from None
 
 
+@idempotent(secret_body=True)
 class TokenRevoke(Endpoint):
     """Sign an app out; a token that is not valid any more is no error (RFC 7009, 2.2)."""
 

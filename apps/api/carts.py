@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from apps.api import parameters
 from apps.api.contract import cart as contract
-from apps.api.contract.money import Totals, price
+from apps.api.contract.money import price
 from apps.api.contract.reading import read_body
 from apps.api.endpoint import CART_TOKEN, Endpoint, count_wrong_cart_token, sent, token_in
 from apps.api.guests import merge_cart_of
@@ -232,7 +232,7 @@ def cart_document(cart: CartView, quote: Quote) -> contract.Cart:
     return {
         "id": str(cart.id),
         "lines": lines,
-        "totals": cast(Totals, quote.totals()),
+        "totals": cast(contract.CartTotals, quote.totals()),
         "promo_codes": [promo.code for promo in quote.promos],
         "problems": [cast(contract.CartProblem, problem.payload()) for problem in quote.problems],
     }

@@ -1,4 +1,4 @@
-"""Products and categories: open to everybody, without authentication, so caches may keep them."""
+"""Products and categories: open to all, without authentication, so caches may keep them."""
 
 from typing import Any, cast
 

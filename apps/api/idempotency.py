@@ -13,8 +13,8 @@ What a call with a key does, in one transaction:
 4. Keep the answer and commit it together with what the view wrote.
 
 Where the view writes to Redis (a guest's cart, a ticket) a crash between 3 and 4 leaves a cart
-whose token nobody was told; the same request, sent again, makes another one, and that is the only
-one that was answered. So the answer is in PostgreSQL for those calls as well.
+whose token no client was told; the same request, sent again, makes another one, and that is the
+only one that was answered. So the answer is in PostgreSQL for those calls as well.
 
 A key counts at one address of the API, for one order. Whose it is: the account's; else that of the
 holder of the order's or the cart's token; else one network address's. A call whose body is a secret

@@ -1,4 +1,4 @@
-"""Orders, for their owner or for the holder of the order's token; 404 for everybody else."""
+"""Orders, for their owner or for the holder of the order's token; 404 for a stranger."""
 
 from datetime import datetime
 from typing import Any

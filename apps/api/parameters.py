@@ -1,7 +1,8 @@
 """Reads query parameters as strictly as contract.reading reads bodies.
 
 Each function takes the parsed query and the name of one parameter, and raises Problem 400 with that
-name in `errors`.
+name in `errors`. Invisible characters count nowhere (clean_text.py): a parameter that has nothing
+else is absent.
 """
 
 import re
@@ -16,6 +17,7 @@ from apps.api.contract.checkout import METHOD_CODE
 from apps.api.contract.fields import Country, Text
 from apps.api.contract.money import AMOUNT
 from apps.api.contract.reading import read_value
+from apps.core import clean_text
 from apps.core.money import to_minor
 from apps.core.problems import Problem
 
@@ -59,7 +61,7 @@ def refuse_unknown(query: QueryDict, known: Collection[str]) -> None:
 
 def text(query: Mapping[str, str], name: str, *, most: int) -> str | None:
     """A text of at most `most` characters; None when absent or blank."""
-    value = query.get(name, "").strip()
+    value = _value(query, name).strip()
     if len(value) > most:
         refuse(name, f"At most {most} characters.")
     return value or None
@@ -67,7 +69,7 @@ def text(query: Mapping[str, str], name: str, *, most: int) -> str | None:
 
 def slug(query: Mapping[str, str], name: str) -> str | None:
     """A slug; None when absent."""
-    value = query.get(name) or None
+    value = _value(query, name) or None
     if value is not None and not SLUG.fullmatch(value):
         refuse(name, "Expected a slug.")
     return value
@@ -75,7 +77,7 @@ def slug(query: Mapping[str, str], name: str) -> str | None:
 
 def switch(query: Mapping[str, str], name: str) -> bool | None:
     """true, false, 1 or 0; None when absent."""
-    value = query.get(name) or None
+    value = _value(query, name) or None
     if value is None:
         return None
     if value.lower() not in SWITCH:
@@ -85,7 +87,7 @@ def switch(query: Mapping[str, str], name: str) -> bool | None:
 
 def amount(query: Mapping[str, str], name: str) -> int | None:
     """Minor units (cents) of a decimal string such as 19.99; None when absent."""
-    value = query.get(name) or None
+    value = _value(query, name) or None
     if value is None:
         return None
     if not AMOUNT.fullmatch(value):
@@ -95,7 +97,7 @@ def amount(query: Mapping[str, str], name: str) -> int | None:
 
 def choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
     """One of `choices`; None when absent."""
-    value = query.get(name) or None
+    value = _value(query, name) or None
     if value is not None and value not in choices:
         refuse(name, f"Expected one of {', '.join(choices)}.")
     return value
@@ -103,7 +105,7 @@ def choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str
 
 def seq(query: Mapping[str, str], name: str) -> int:
     """A whole number from 0; 0 when absent."""
-    value = query.get(name) or "0"
+    value = _value(query, name) or "0"
     if not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) <= SEQ_MAX):
         refuse(name, "Expected a whole number.")
     return int(value)
@@ -112,7 +114,7 @@ def seq(query: Mapping[str, str], name: str) -> int:
 def country(query: Mapping[str, str]) -> str:
     """The ISO 3166-1 alpha-2 code in `country`, which is required."""
     found: str | None
-    found, wrong = read_value(COUNTRY, query.get("country"))
+    found, wrong = read_value(COUNTRY, _value(query, "country") or None)
     if found is None:
         refuse("country", wrong)
     return found
@@ -121,11 +123,15 @@ def country(query: Mapping[str, str]) -> str:
 def destination(query: Mapping[str, str]) -> dict[str, Any]:
     """`country`, `region` and `shipping_method`, for a price with shipping and tax."""
     found: dict[str, Any] = {}
-    if query.get("country"):
+    if _value(query, "country"):
         found["country"] = country(query)
     for name, kind in DESTINATION.items():
-        if query.get(name):
-            found[name], wrong = read_value(kind, query[name])
+        if value := _value(query, name):
+            found[name], wrong = read_value(kind, value)
             if wrong:
                 refuse(name, wrong)
     return found
+
+
+def _value(query: Mapping[str, str], name: str) -> str:
+    return clean_text.clean(query.get(name, ""))

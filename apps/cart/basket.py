@@ -1,6 +1,6 @@
 """The cart as both stores return it, and the limits of a cart."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -70,10 +70,14 @@ def is_storable_sku(sku: str) -> bool:
     )
 
 
-def checked_promos(codes: Iterable[str]) -> tuple[str, ...]:
-    """The codes, cleaned, without duplicates, in order. Raises `TooManyPromos`."""
+def checked_promos(codes: Iterable[str], *, before: Collection[str] = ()) -> tuple[str, ...]:
+    """The codes, cleaned, without duplicates, in order. Raises `TooManyPromos`.
+
+    Of a cart that has more codes `before` than it may (sign-ins bring them along), some can be
+    taken off.
+    """
     unique = tuple(dict.fromkeys(clean_text.code(code) for code in codes))
-    if len(unique) > PROMOS_MAX:
+    if len(unique) > PROMOS_MAX and not set(unique) < set(before):
         raise TooManyPromos
     for code in unique:
         if not 0 < len(code) <= PROMO_LENGTH_MAX or not code.isprintable():

@@ -4,7 +4,7 @@ A guest's cart is in Redis, and its token gives access to it (guests/). A custom
 PostgreSQL and belongs to their account (customers.py). Both are returned as a `CartView`.
 
 Adding checks what is for sale now and holds nothing: the hold comes with the order. So a cart keeps
-nobody from buying, its own shopper included.
+no shopper from buying, its own included.
 
     close    the cart was ordered: it is kept, closed, as what was ordered. What was added since the
              order read it is in the next cart: a customer's open cart (`of_user`), or the one that
@@ -200,7 +200,7 @@ def set_promos(cart: CartView, codes: list[str] | tuple[str, ...]) -> CartView:
     Raises `TooManyPromos` for what cannot be a code, and as `set_line`.
     """
     store = guests if cart.owner_id is None else customers
-    return store.set_promos(cart, checked_promos(codes))
+    return store.set_promos(cart, checked_promos(codes, before=cart.promo_codes))
 
 
 def next_of(cart: CartView) -> CartView | None:

@@ -109,7 +109,7 @@ def remembered(
         if found.is_there:
             return _decoded(found, decode)
         if time.monotonic() > deadline:
-            log.warning("nobody filled %s in time; reading the database", key.page)
+            log.warning("no process filled %s in time; reading the database", key.page)
             return fill()
         time.sleep(random.uniform(0.005, 0.025))
     try:

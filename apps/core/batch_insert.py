@@ -15,7 +15,7 @@ from dataclasses import dataclass
 class BatchInsert:
     """What one owner adds to the statement.
 
-    `columns` are the fields of a row that this owner reads and nobody else provides, as name and
+    `columns` are the fields of a row that this owner reads and no other room provides, as name and
     type ("payment_id uuid, return_url text"); empty where it needs none. `insert` is an INSERT that
     selects from `batch`, which has the columns of all parts.
     """

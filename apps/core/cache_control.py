@@ -1,9 +1,9 @@
 """Who may store a response: one rule for pages, API and admin, by path and by cookies.
 
-    below PERSONAL     orders, addresses, carts, accounts, tokens, the back office: stored by nobody
-    OPEN               the API's catalog, the same for everybody: no header, caches may store it
+    below PERSONAL     orders, addresses, carts, accounts, tokens, the back office: not stored
+    OPEN               the API's catalog, the same for all: no header, caches may store it
     other pages        private for visitors who have a session or messages, since the page's head
-                       shows the name and the cart; for everybody else no header
+                       shows the name and the cart; for other visitors no header
 
 By path and not by view: a new page below one of these is covered without a line of its own, and so
 are its 404 and its 429. A stricter header that a view sets itself is left alone.
@@ -28,7 +28,7 @@ OPEN = ("/api/v1/categories/", "/api/v1/products/")
 
 
 class CacheControlMiddleware:
-    """Sets Cache-Control, where not everybody may store the response."""
+    """Sets Cache-Control, where not every cache may store the response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Removes the characters that nobody sees, before a text is checked, compared or kept.
+"""Removes the characters that cannot be seen, before a text is checked, compared or kept.
 
 What is pasted brings them along: a phone number out of a contact list stands between marks of the
 writing direction, an e-mail address out of a web page ends in a zero-width space, a code out of a

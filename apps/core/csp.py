@@ -6,7 +6,7 @@ Four policies, by path:
     /admin/        the same with two exceptions for Unfold: Alpine evaluates attributes
                    ('unsafe-eval'), and its templates have inline styles. No inline scripts.
     /api/docs/     Swagger UI: inline styles
-    NO_PAGES       one constant line: loads nothing, framed by nobody (OWASP REST security)
+    NO_PAGES       one constant line: loads nothing, framed by no page (OWASP REST security)
 
 The last is constant because building a page's policy for a JSON response took a tenth of a
 checkout's time.

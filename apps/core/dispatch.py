@@ -5,7 +5,7 @@ lost broadcast. All of it runs on one daemon thread per process, so that a froze
 neither an acceptance nor a saga.
 
 Tasks are coalesced, within a process and between processes: while a message for a task is in the
-queue that no worker has taken yet, nobody adds another. Without that a burst leaves hundreds of
+queue that no worker has taken yet, no process adds another. Without that a burst leaves hundreds of
 messages behind, and whatever else waits in the same queue (a webhook, the sweep) waits for all of
 them.
 

@@ -32,14 +32,14 @@ from apps.core.shared_answer import SharedAnswer
 
 logger = logging.getLogger(__name__)
 
-# Anybody may ask: many requests of /readyz must not become many connections to PostgreSQL.
+# Strangers may ask: many requests of /readyz must not become many connections to PostgreSQL.
 ANSWER_KEPT_SECONDS = 0.5
 # Longer than a round of probes that all run into their time-outs.
 ANSWER_AT_MOST_SECONDS = 4 * PROBE_SECONDS
 
 
 class NotReady(Exception):
-    """A probe has failed; the text may be shown to anybody."""
+    """A probe has failed; the text may be shown to strangers."""
 
 
 @never_cache

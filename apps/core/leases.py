@@ -3,7 +3,7 @@
 A claim is one statement, which
 
     1. locks due rows with SKIP LOCKED, so that workers do not wait for each other,
-    2. sets `due_at` to the end of the lease: until then nobody else finds the row due,
+    2. sets `due_at` to the end of the lease: until then no other worker finds the row due,
     3. counts the attempt, so that a row that kills its worker also runs out of attempts,
     4. returns key, fence and attempts of each row, and the columns that the owner asks for.
 
@@ -63,7 +63,7 @@ class LeasedTable:
         the back-off as well.
     returning: columns or expressions of `t` that a claim returns after key, fence and attempts.
     order_by: which rows are first. A partial index on it, where claimable, keeps claims fast.
-    epoch: the table also has `epoch` (int), `lease_until` (NULL when nobody holds the row) and
+    epoch: the table also has `epoch` (int), `lease_until` (NULL when no worker holds the row) and
         `updated_at` (timestamptz). What follows, `renew` and `still_ours` are for such a table.
     unchanged: column to SQL type: what `still_ours` finds as it was when it was claimed.
     fresh: columns or expressions of `t` that `still_ours` returns after the key.

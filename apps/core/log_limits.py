@@ -1,6 +1,6 @@
 """Limits the number and the length of log lines, because strangers can provoke some of them.
 
-A path of 60 KB, a forged Host, a webhook without a signature: each writes a line, and anybody can
+A path of 60 KB, a forged Host, a webhook without a signature: each writes a line, and strangers can
 send as many as they like. Two filters, before and after the one that redacts:
 
     "filters": ["frequency", "redact", "length"]

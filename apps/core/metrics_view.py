@@ -2,7 +2,7 @@
 
 A scrape costs two dozen queries. So it is made once for all who ask within KEPT_SECONDS: one thread
 of a process makes it, and the processes share it through the cache. This machine and the networks
-of METRICS_ALLOW may read it; anybody else gets 404.
+of METRICS_ALLOW may read it; all others get 404.
 """
 
 import time
@@ -79,7 +79,7 @@ def may_read(meta: Mapping[str, Any]) -> bool:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The numbers, at most KEPT_SECONDS old; 404 for everybody who may not read them."""
+    """The numbers, at most KEPT_SECONDS old; 404 for those who may not read them."""
     if not may_read(request.META):
         raise Http404
     return HttpResponse(_kept.answer(), content_type=CONTENT_TYPE_LATEST)

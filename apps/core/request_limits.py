@@ -36,7 +36,7 @@ class RequestLimitsMiddleware:
 
 
 class StaffUploadsMiddleware:
-    """413 for a large body at the back office from anybody but staff, before it is read.
+    """413 for a large body at the back office from all but staff, before it is read.
 
     A large body streams through the edge, and a web process's thread waits for the end of it: a
     stranger could occupy all threads. Listed before the CSRF check, which reads the body; when

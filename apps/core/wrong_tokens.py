@@ -13,7 +13,7 @@ from uuid import UUID
 from apps.core import rate_limits
 
 # Invented ids must not fill the memory of the rate limits, so ids share 65,536 counters by their
-# last 16 bits, which are random. All that a shared counter can do is to answer somebody's wrong
+# last 16 bits, which are random. All that a shared counter can do is to answer a stranger's wrong
 # token with 429 in place of 404.
 SHARED_BY = 4  # hex digits
 

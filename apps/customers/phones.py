@@ -3,7 +3,7 @@
 Kept is E.164 with the extension behind it, `+15035550100 ext. 12`, where libphonenumber knows the
 number. A number that it does not know (its plan may be younger than the data, or a neighbour's
 number stands there without a country) is kept as it was typed, cleaned: the number helps the
-carrier, and nobody loses an order by it.
+carrier, and no order is lost by it.
 """
 
 import re

@@ -19,8 +19,8 @@ cannot tell which, so the family ends, and the owner signs in again with the pas
 4.14.2). Within SAME_MOMENT it is an app that asked twice at once; this is only refused, because
 ending the family would end what the other request was just given.
 
-The database keeps the id of a token, never the token: reading it lets nobody sign in. What a token
-claims may be kept as well (`claims`); `signed` makes the token of it again.
+The database keeps the id of a token, never the token: whoever reads it cannot sign in.
+What a token claims may be kept as well (`claims`); `signed` makes the token of it again.
 """
 
 from datetime import timedelta

@@ -43,7 +43,7 @@ class _Seen:
 
 
 class _NotCached(Exception):
-    """Nobody has rendered this very page yet, or the cache has dropped it."""
+    """No request has rendered this very page yet, or the cache has dropped it."""
 
 
 _seen: dict[str, _Seen] = {}

@@ -2,9 +2,9 @@
 
 During a sale many visitors request one page again and again, and Django's path to a cached page
 costs ten times what sending it costs. Sent here is what the view would send
-(views/product.py) to a visitor whom it would send a cached page: one without a session, so nobody
-who is signed in, has a cart, or has a message waiting. Everybody else, and every page that is not
-cached, goes on to Django. `page_parts.py` has the pages.
+(views/product.py) to a visitor whom it would send a cached page: one without a session, so not
+signed in, without a cart and without a message waiting. All other visitors, and every page that is
+not cached, go on to Django. `page_parts.py` has the pages.
 """
 
 import re

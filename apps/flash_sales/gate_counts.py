@@ -92,7 +92,7 @@ def rebuild(skus: Sequence[str]) -> None:
     new = [sku for sku, mark in zip(skus, known, strict=True) if mark is None]
     if new:
         _write((passage_of(key), 1, PASSAGE_TIME) for key in _recall(new, PASSAGE_TIME))
-    # The mark expires with the counts: while nobody used them, orders may have bypassed the gate.
+    # The mark expires with the counts: while not in use, orders may have bypassed the gate.
     _write((_recalled_of(sku), 1, COUNT_TIME) for sku in skus)
     _write((count_of(sku), units, COUNT_TIME) for sku, units in availability(skus).items())
 

@@ -5,15 +5,15 @@
     waiting_room.require(skus, tickets, key)     at the checkout; raises NotYourTurn
 
 The queue is ordered by the time of entering, and the ticket contains it (tickets.py): signed, by
-Redis's clock. A reload, another device or an emptied Redis does not change a place. Nobody can jump
-the queue: a client cannot sign an earlier time, and one ticket is good for ORDERS_PER_TICKET
-orders, so that sharing it is no use.
+Redis's clock. A reload, another device or an emptied Redis does not change a place. The
+queue cannot be jumped: a client cannot sign an earlier time, and one ticket is good for
+ORDERS_PER_TICKET orders, so that sharing it is no use.
 
 Each call admits as many as are due at the sale's rate, from the head of the queue; no process has
 to run for it. A ticket that was not looked up for ABSENT_AFTER is skipped, and gets its place back
 when it is looked up again. An admission lasts ADMITTED_FOR; after it the ticket goes to the end.
 
-While Redis is down nobody can be made to wait: every shopper goes on to the intake, which sheds
+While Redis is down no shopper can be made to wait: every shopper goes on to the intake, which sheds
 what it cannot serve before anything is written.
 """
 

@@ -24,13 +24,13 @@ from apps.notifications.free_text import LONGEST, without_links
 SUBJECT_MAX = 200
 _FOLDER = Path(__file__).parent / "templates" / "notifications"
 _FOR_ALL = frozenset({"number", "name", "url"})
-# `lines` are mappings with name, quantity and (where listed) amount. Amounts are formatted, as
-# "$19.99"; one that does not apply is "". `address` is a list of lines. `unshipped` may be absent:
-# it is not empty where nothing of the order is shipped.
+# `lines` are mappings with name, quantity and (where listed) amount, discount and tax. Amounts are
+# formatted, as "$19.99"; one that does not apply is "". `address` is a list of lines. `unshipped`
+# and `shipping_tax` may be absent; `unshipped` is not empty where nothing of the order is shipped.
 NEEDS: dict[str, frozenset[str]] = {
     "order_confirmed": _FOR_ALL
     | {"lines", "subtotal", "discount", "shipping", "tax", "total", "address", "estimate"},
-    # With a true `unpaid` the payment failed: nobody cancelled such an order, and its mail says so.
+    # With a true `unpaid` the payment failed: the order was not called off, its mail says so.
     "order_cancelled": _FOR_ALL | {"reason", "refund"},
     "order_shipped": _FOR_ALL | {"tracking_number", "carrier", "estimate", "address"},
     "return_announced": _FOR_ALL | {"return_number", "lines", "send_to", "what_to_do"},
@@ -41,7 +41,8 @@ NEEDS: dict[str, frozenset[str]] = {
 # stranger.
 OURS = frozenset(
     {"number", "url", "lines", "estimate", "carrier", "tracking_number"}
-    | {"subtotal", "discount", "shipping", "tax", "total", "refund", "unshipped", "unpaid"}
+    | {"subtotal", "discount", "shipping", "shipping_tax", "tax", "total", "refund"}
+    | {"unshipped", "unpaid"}
     | {"return_number", "send_to", "what_to_do", "what_for"}
 )
 REASON_MAX = 300  # characters; a name or a line of an address has fewer (free_text.LONGEST)

@@ -12,7 +12,7 @@ from apps.orders.models import Order
 def find_order(order_id: UUID, *, user: Any = None, token: str | None = None) -> Order:
     """The order, if `user` owns it or `token` is its token.
 
-    Raises OrderNotFound, for an order of somebody else as for one that does not exist, and
+    Raises OrderNotFound, for an order of another customer as for one that does not exist, and
     rate_limits.LimitReached in its place after too many wrong tokens for this order.
     """
     found = Order.objects.filter(pk=order_id).first()

@@ -44,7 +44,7 @@ def withheld(kind: str, orders: Collection[Order]) -> dict[UUID, str]:
 
 
 def in_earnest(orders: Collection[Order]) -> set[UUID]:
-    """The ids of orders whose payment was begun in earnest, not by somebody who tries addresses.
+    """The ids of orders whose payment was begun in earnest, not by a stranger who tries addresses.
 
     One of these is enough:
 

@@ -14,7 +14,7 @@ from django.db.models import F, Sum
 from apps.core import money
 from apps.customers import printed_address
 from apps.notifications.messages import Message, compose
-from apps.orders import payloads
+from apps.orders import paid, payloads
 from apps.orders.email_moments import withheld
 from apps.orders.models import Order, OrderLine
 from apps.payments.models import Refund
@@ -24,8 +24,9 @@ from apps.shipping.models import Shipment
 
 SHOWN = (
     *("number", "email", "currency", "shipping_address", "subtotal_amount", "discount_amount"),
-    *("shipping_amount", "tax_amount", "total_amount", "shipping_method"),
+    *("shipping_amount", "shipping_tax_amount", "tax_amount", "total_amount", "shipping_method"),
 )
+LINE = ("name", "quantity", "line_amount", "discount_amount", "tax_amount")
 
 
 def confirmations(order_ids: Iterable[UUID]) -> list[Message]:
@@ -35,8 +36,8 @@ def confirmations(order_ids: Iterable[UUID]) -> list[Message]:
     orders = Order.objects.filter(pk__in=wanted).only(*SHOWN)
     lines: dict[UUID, list[Any]] = defaultdict(list)
     bought = OrderLine.objects.filter(order_id__in=wanted)
-    for order_id, *line in bought.values_list("order_id", "name", "quantity", "line_amount"):
-        lines[order_id].append(line)
+    for line in bought.values_list("order_id", *LINE, named=True):
+        lines[line.order_id].append(line)
     labelled = Shipment.objects.filter(order_id__in=wanted)
     shipments = {s.order_id: s for s in labelled.only("order_id", "estimated_from", "estimated_to")}
     return [
@@ -45,14 +46,7 @@ def confirmations(order_ids: Iterable[UUID]) -> list[Message]:
             common(order)
             | _amounts(order)
             | {
-                "lines": [
-                    {
-                        "name": name,
-                        "quantity": quantity,
-                        "amount": money.for_people(amount, order.currency),
-                    }
-                    for name, quantity, amount in lines[order.pk]
-                ],
+                "lines": _lines(order, lines[order.pk]),
                 "address": _address(order),
                 "estimate": _estimate(shipments.get(order.pk)),
                 "unshipped": "" if order.shipping_method else "yes",
@@ -135,16 +129,33 @@ def common(order: Order) -> dict[str, Any]:
     }
 
 
+def _lines(order: Order, lines: list[Any]) -> list[dict[str, Any]]:
+    """Each line with its discount and its tax; "" for one that is nothing."""
+    return [
+        {
+            "name": line.name,
+            "quantity": line.quantity,
+            "amount": money.for_people(line.line_amount, order.currency),
+            "discount": _unless_zero(-amounts.discount, order.currency),
+            "tax": _unless_zero(amounts.tax, order.currency),
+        }
+        for line, amounts in zip(lines, paid.amounts_of(order, lines), strict=True)
+    ]
+
+
 def _amounts(order: Order) -> dict[str, str]:
     return {
         "subtotal": money.for_people(order.subtotal_amount, order.currency),
-        "discount": money.for_people(-order.discount_amount, order.currency)
-        if order.discount_amount
-        else "",
+        "discount": _unless_zero(-order.discount_amount, order.currency),
         "shipping": money.for_people(order.shipping_amount, order.currency),
+        "shipping_tax": _unless_zero(order.shipping_tax_amount or 0, order.currency),
         "tax": money.for_people(order.tax_amount, order.currency),
         "total": money.for_people(order.total_amount, order.currency),
     }
+
+
+def _unless_zero(minor: int, currency: str) -> str:
+    return money.for_people(minor, currency) if minor else ""
 
 
 def _address(order: Order) -> list[str]:

@@ -87,7 +87,7 @@ class OutcomeUnknown(Exception):
 
 
 class OrderNotFound(Exception):
-    """No such order, or it belongs to somebody else."""
+    """No such order, or it belongs to another customer."""
 
 
 class NotCancellable(Exception):

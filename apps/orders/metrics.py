@@ -34,8 +34,8 @@ register(
     Reading(
         name="sagas_late_seconds",
         about="How long the longest waiting due saga is due",
-        # A saga under way is due since its order was placed (engine.py): only one that nobody has
-        # touched since is late.
+        # A saga under way is due since its order was placed (engine.py): only one that no worker
+        # has touched since is late.
         sql=seconds_late(Saga, _OPEN, moment="greatest(due_at, updated_at)"),
     ),
     Reading(

@@ -2,14 +2,26 @@
 
 A line keeps its discount and its tax from acceptance on, to the cent; shipping and its tax stand by
 themselves. Lines of the release that did not keep them get shares in proportion to their prices:
-for these orders nobody knows better, and their earlier refunds were computed so.
+nothing better is known of these orders, and their earlier refunds were computed so.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from apps.core import money
-from apps.orders.models import Order, OrderLine
+from apps.orders.models import Order
+
+
+class PricedLine(Protocol):
+    """An order's line, or the three columns of one."""
+
+    @property
+    def line_amount(self) -> int: ...
+    @property
+    def discount_amount(self) -> int | None: ...
+    @property
+    def tax_amount(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,7 @@ class LineAmounts:
     paid: int
 
 
-def amounts_of(order: Order, lines: Sequence[OrderLine]) -> list[LineAmounts]:
+def amounts_of(order: Order, lines: Sequence[PricedLine]) -> list[LineAmounts]:
     """The amounts of each of `lines`, which are all lines of `order`, in their order."""
     kept = [
         LineAmounts(
@@ -39,7 +51,7 @@ def amounts_of(order: Order, lines: Sequence[OrderLine]) -> list[LineAmounts]:
     return kept if len(kept) == len(lines) else _in_proportion(order, lines)
 
 
-def _in_proportion(order: Order, lines: Sequence[OrderLine]) -> list[LineAmounts]:
+def _in_proportion(order: Order, lines: Sequence[PricedLine]) -> list[LineAmounts]:
     """An order of before: everything but shipping, shared out by the lines' prices."""
     weights = [line.line_amount for line in lines]
     return [

@@ -7,7 +7,7 @@ some only in steps (https://docs.stripe.com/currencies#special-cases, #three-dec
 * with two decimals that must be 00: ISK and UGX, kept so for old integrations (ISO: none)
 * with three decimals of which the last must be 0: BHD, JOD, KWD, OMR, TND
 
-Amounts between two steps are rounded down: nobody is charged more than the total that they saw,
+Amounts between two steps are rounded down: no shopper is charged more than the total that they saw,
 and parts that are sent back never add up to more than was taken.
 """
 

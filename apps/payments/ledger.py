@@ -4,7 +4,7 @@
 them under the payment's row lock. Statuses have a rank; only a higher one is written. (One way back
 is in refunds.py: money that was sent back returns when the bank refuses it.)
 
-Only the whole amount pays for an order. Where somebody took less at the gateway's dashboard, the
+Only the whole amount pays for an order. Where staff took less at the gateway's dashboard, the
 payment is PARTLY_CAPTURED, and the order waits for staff (apps/orders/saga/review.py).
 """
 

@@ -35,6 +35,6 @@ def verify(body: bytes, header: str, *, secret: str, tolerance: int) -> None:
     if not any(matching):
         raise BadSignature("no matching signature")
     # Only too old is wrong, as Stripe has it: a time ahead of ours is our own clock's fault, and
-    # with the signature nobody else can have chosen it.
+    # with the signature no stranger can have chosen it.
     if tolerance and signed_at < time.time() - tolerance:
         raise BadSignature("too old")

@@ -12,7 +12,7 @@ class PromoError(Exception):
 
 
 class PromoInvalid(PromoError):
-    """Unknown, switched off, or not started yet: one answer, so that nobody learns which."""
+    """Unknown, switched off, or not started yet: one answer, so that it does not tell which."""
 
     code = "promo_invalid"
 

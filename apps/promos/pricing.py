@@ -74,7 +74,7 @@ def discounts_for(
     promos: Mapping[str, Promo] | None = None,
     live_uses: uses.LiveUses | None = None,
 ) -> Discounts:
-    """Apply `codes` to `lines`; at most `MOST_CODES` of them.
+    """Apply `codes` to `lines`: the first `MOST_CODES`; the others are refused.
 
     `customer_key` (mailbox) and `user_id` are for limits per customer; without them these are not
     checked. `promos` and `live_uses`: what `load` and `uses.live` returned for a whole batch; read
@@ -89,11 +89,13 @@ def discounts_for(
     refused: list[PromoError] = []
     usable: list[_Usable] = []
     subtotal = sum(line.quantity * line.unit_amount for line in lines)
-    for normal, code in list(typed.items())[:MOST_CODES]:
+    for place, (normal, code) in enumerate(typed.items()):
         try:
             promo = promos.get(normal)
             if promo is None or not promo.active:
                 raise PromoInvalid(code)
+            if place >= MOST_CODES:
+                raise PromoNotApplicable(promo.code, _one_too_many(promo))
             _check_usable(promo, subtotal, customer_key, user_id, live_uses)
             scope = _lines_in_scope(promo, lines)
             _check_stacking([*(other for other, _ in usable), promo])
@@ -182,6 +184,10 @@ def _check_stacking(promos: list[Promo]) -> None:
         raise PromoNotApplicable(
             promos[-1].code, f"{promos[-1].code} cannot be combined with another code."
         )
+
+
+def _one_too_many(promo: Promo) -> str:
+    return f"{promo.code} does not count: an order takes {MOST_CODES} codes. Take one off first."
 
 
 def _lines_in_scope(promo: Promo, lines: Sequence[PricedLine]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Which uses of a promo count against one customer's limit.
 
 A paid use counts for the mailbox of its order. A live use, paid or not, counts for the account of
-its order. A guest's unpaid order counts for nobody, because a guest can enter any e-mail (ADR 34).
+its order. A guest's unpaid order does not count: a guest can enter any e-mail (ADR 34).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -66,6 +66,16 @@ def known(country: str, region: str) -> str | None:
     return _known(country, region[:100])
 
 
+def tax_is_known(country: str, region: str) -> bool:
+    """Whether an address in `region` says by now which tax it is; until then none is shown, not 0.
+
+    `country` is an ISO code in capitals; "" where it is not known either.
+    """
+    if country in DECIDES_TAX:
+        return known(country, region) is not None
+    return bool(country)
+
+
 def canonical(country: str, region: str) -> str:
     """The normal form of `region`, for comparison: its code, else its letters and digits.
 

@@ -1,4 +1,4 @@
-"""How an order ended that was not bought: the payment failed, or somebody called it off.
+"""How an order ended that was not bought: the payment failed, or it was called off.
 
 Both are CANCELLED. To the shopper they are different things: after the first the form is offered
 again, the second is what they asked for and no error.
@@ -17,7 +17,7 @@ S = Order.Status
 PAYMENT_FAILURES = frozenset(
     reason.code for reason in REASONS.values() if reason.moves_to == S.PAYMENT_FAILED
 )
-OFF = "off"  # a stage that is not reached because nobody wants it any more
+OFF = "off"  # a stage that is not reached because the order was called off
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from django.db.models import Sum
 
 from apps.catalog import prices
 from apps.customers import printed_address
-from apps.orders import payloads, unshipped
+from apps.orders import paid, payloads, unshipped
 from apps.orders.fulfilment import cancellation
 from apps.orders.models import Order, OrderLine, ReturnLine
 from apps.orders.return_instructions import instructions_for
@@ -54,7 +54,7 @@ def context_of(
         "can_cancel": cancellation.is_cancellable(order),
         "can_reorder": can_reorder and not unpaid,
         "can_pay_another_way": unpaid,
-        "lines": _lines(lines),
+        "lines": _lines(order, lines),
         "returns": _returns(order),
         "return_lines": _return_lines(order, lines, form),
         "return_error": form.errors.get("", ""),
@@ -81,7 +81,7 @@ def _returns(order: Order) -> list[dict[str, Any]]:
     ]
 
 
-def _lines(lines: list[OrderLine]) -> list[dict[str, Any]]:
+def _lines(order: Order, lines: list[OrderLine]) -> list[dict[str, Any]]:
     offers = prices.offers(line.sku for line in lines)
     pictures = {sku: offer.image for sku, offer in offers.items()}
     slugs = {sku: offer.product_slug for sku, offer in offers.items()}
@@ -91,9 +91,11 @@ def _lines(lines: list[OrderLine]) -> list[dict[str, Any]]:
             "slug": slugs.get(line.sku, ""),
             "quantity": line.quantity,
             "line_amount": line.line_amount,
+            "discount": amounts.discount,
+            "tax": amounts.tax,
             "image": pictures.get(line.sku) or product_cards.placeholder(),
         }
-        for line in lines
+        for line, amounts in zip(lines, paid.amounts_of(order, lines), strict=True)
     ]
 
 

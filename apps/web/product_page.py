@@ -130,6 +130,7 @@ def context_of(
             "pictures": pictures,
             "variants": variants,
             "sellable": bool(sellable),
+            "listed": detail.listed,
         },
         "chosen": chosen
         or VariantShown("", "", {}, detail.price_amount, detail.compare_at_amount, 0, ""),

@@ -6,9 +6,11 @@ import pytest
 import redis
 from django.utils import timezone
 
+from apps.taxes import rates
 from tests.api.conftest import Api, problem
 from tests.factories import (
     PromoFactory,
+    TaxRateFactory,
     a_kettle,
     a_mug,
     a_sales_tax,
@@ -86,6 +88,14 @@ def test_totals_with_a_destination_have_shipping_and_tax(shopper, cart, mug):
 
     assert totals["shipping"]["amount"] == "5.99"
     assert float(totals["tax"]["amount"]) >= 3.6
+
+
+def test_destination_is_read_without_invisible_characters(shopper, cart, mug):
+    a_sales_tax(rate_bp=1000)
+    put(shopper, cart, mug)
+    query = {"country": "\u202aUS\u202c", "region": "O\u200bR"}
+
+    assert shopper.get(cart, query).json()["totals"]["tax"] is not None
 
 
 def test_line_is_replaced_and_removed(shopper, cart, mug):
@@ -214,6 +224,60 @@ def test_stackable_promos_stay_together(shopper, cart, mug):
         "FIRST",
         "SECOND",
     ]
+
+
+def test_sixth_promo_is_refused_by_name_and_the_others_stay(shopper, cart, mug):
+    codes = [PromoFactory(code=f"CODE{n}", stackable=True, percent_bp=100).code for n in range(6)]
+    put(shopper, cart, mug)
+    for code in codes[:5]:
+        shopper.put(f"{cart}promo/", {"code": code})
+
+    answer = shopper.put(f"{cart}promo/", {"code": "code 5"})
+
+    (error,) = problem(answer, 400, "promo_not_applicable")["errors"]
+    assert error["message"] == "CODE5 does not count: an order takes 5 codes. Take one off first."
+    assert shopper.get(cart).json()["promo_codes"] == codes[:5]
+    assert shopper.put(f"{cart}promo/", {"code": "NOSUCH"}).json()["code"] == "promo_invalid"
+
+
+def test_promo_that_has_expired_makes_room_and_is_told(shopper, cart, mug):
+    first = PromoFactory(code="FIRST", stackable=True)
+    for code in ("SECOND", "THIRD"):
+        PromoFactory(code=code, stackable=True)
+    put(shopper, cart, mug)
+    shopper.put(f"{cart}promo/", {"code": "FIRST"})
+    shopper.put(f"{cart}promo/", {"code": "SECOND"})
+    first.ends_at = timezone.now() - timedelta(minutes=1)
+    first.save()
+
+    answer = shopper.put(f"{cart}promo/", {"code": "THIRD"}).json()
+
+    assert answer["promo_codes"] == ["SECOND", "THIRD"]
+    assert answer["notes"] == [
+        {"code": "code_left_out", "message": "THIRD counts. FIRST has expired."}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "tax", "total"),
+    [
+        ("", None, "36.00"),
+        ("?country=US", None, "36.00"),
+        ("?country=US&region=Nowhereland", None, "36.00"),
+        ("?country=US&region=Calif.", {"amount": "2.97", "currency": "USD"}, "38.97"),
+        ("?country=DE", {"amount": "0.00", "currency": "USD"}, "36.00"),
+    ],
+)
+def test_tax_is_null_until_the_address_decides_it(shopper, cart, mug, query, tax, total):
+    TaxRateFactory(country="US", region="CA", rate_bp=825)
+    TaxRateFactory(country="US", region="", rate_bp=500)
+    rates.forget()
+    put(shopper, cart, mug)
+
+    totals = shopper.get(f"{cart}{query}").json()["totals"]
+
+    assert totals["tax"] == tax
+    assert totals["total"]["amount"] == total
 
 
 def test_promo_is_taken_out(shopper, cart, mug):

@@ -99,6 +99,26 @@ def test_filters(api):
     assert found(search="'; DROP TABLE catalog_product; --") == []
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202a", "\ufeff", "\u00ad", "\u2060"])
+def test_invisible_characters_in_the_query_change_nothing(api, unseen):
+    mug = a_product("Red mug", price=2000, sku="KT-0815", category=CategoryFactory(name="Mugs"))
+    a_product("Kettle", price=9000)
+    asked = {
+        "search": "mug",
+        "category": mug.product.category.slug,
+        "min_price": "10.00",
+        "max_price": "30",
+        "in_stock": "true",
+        "ordering": "-price",
+    }
+    pasted = {name: f"{unseen}{text[0]}{unseen}{text[1:]}" for name, text in asked.items()}
+
+    assert names(api.get("/products/", pasted)) == ["Red mug"]
+    assert names(api.get("/products/", {"search": f"KT-{unseen}0815{unseen}"})) == ["Red mug"]
+    assert names(api.get("/products/", {"search": unseen * 300 + "mug"})) == ["Red mug"]
+    assert len(names(api.get("/products/", {"search": unseen, "category": unseen}))) == 2
+
+
 def test_stock_filter_counts_what_is_held(api):
     held_mug()
     sold_out_mug()

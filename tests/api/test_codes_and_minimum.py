@@ -146,7 +146,7 @@ def test_two_codes_together_are_not_given_up_for_a_worse_one(api: Api, kettle: V
     assert document["notes"][0]["code"] == "better_code_kept"
 
 
-def test_code_that_has_ended_makes_way_for_any_other(api: Api, kettle: Variant) -> None:
+def test_code_that_has_ended_makes_way_for_any_other_and_is_told(api: Api, kettle: Variant) -> None:
     ended = PromoFactory(code="ENDED", percent_bp=5000)
     PromoFactory(code="SMALL", percent_bp=100)
     cart = cart_with(api, kettle)
@@ -156,7 +156,12 @@ def test_code_that_has_ended_makes_way_for_any_other(api: Api, kettle: Variant) 
 
     document = api.put(f"{cart}promo/", {"code": "SMALL"}).json()
 
-    assert (document["promo_codes"], "notes" in document) == (["SMALL"], False)
+    assert document["promo_codes"] == ["SMALL"]
+    (note,) = document["notes"]
+    assert note == {
+        "code": "code_left_out",
+        "message": "SMALL counts. We do not know the code ENDED.",
+    }
 
 
 @pytest.mark.parametrize(("first", "second"), [("POST", "OFF"), ("OFF", "POST")])

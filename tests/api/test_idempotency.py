@@ -16,7 +16,7 @@ from apps.api.urls import v1
 from apps.customers.models import Address, User
 from apps.orders.models import Order, Return, Saga
 from tests.api.conftest import Api, problem
-from tests.factories import ADDRESS, a_flash_sale, a_mug, make_bob
+from tests.factories import ADDRESS, PASSWORD, a_flash_sale, a_mug, make_bob
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 NEW = {"email": "carol@example.com", "password": "slow-morning-9", "name": "Carol"}
@@ -212,6 +212,39 @@ def test_registration_is_known_from_another_network(db):
     problem(refused, 422, "idempotency_key_reused")
 
 
+def test_signing_out_takes_a_key(alice):
+    body = {"refresh": tokens_of(alice)["refresh"]}
+    first = Api().post("/auth/token/revoke/", body, Idempotency_Key=KEY)
+
+    again = Api("198.51.100.1").post("/auth/token/revoke/", body, Idempotency_Key=KEY)
+
+    assert (first.status_code, again.status_code, again.content) == (204, 204, b"")
+    assert again["Idempotent-Replayed"] == "true"
+    assert body["refresh"] not in str(KeptAnswer.objects.values().get())
+    other = {"refresh": "another"}
+    refused = Api().post("/auth/token/revoke/", other, Idempotency_Key=KEY)
+    problem(refused, 422, "idempotency_key_reused")
+
+
+def test_no_answer_with_tokens_is_kept_of_signing_in_and_staying_signed_in(alice):
+    first, second = tokens_of(alice, Idempotency_Key=KEY), tokens_of(alice, Idempotency_Key=KEY)
+    assert first["refresh"] != second["refresh"]
+
+    spent = {"refresh": first["refresh"]}
+    assert Api().post("/auth/token/refresh/", spent, Idempotency_Key=KEY).status_code == 200
+    again = Api().post("/auth/token/refresh/", spent, Idempotency_Key=KEY)
+
+    problem(again, 401, "authentication_failed")  # whoever has the spent token and the key
+    assert not KeptAnswer.objects.exists()
+
+
+def tokens_of(user: User, **headers: str) -> dict[str, str]:
+    body = {"email": user.email, "password": PASSWORD}
+    answer = Api().post("/auth/token/", body, **headers)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
 def test_answer_is_known_after_a_new_secret_key(api, settings, carts_redis, db):
     first = api.post("/carts/", Idempotency_Key=KEY)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
@@ -249,7 +282,7 @@ def test_beat_forgets(settings):
 # --- Every call -----------------------------------------------------------------------------------
 
 # Why they need none: apps/api/auth.py. A checkout has the intake's.
-OTHER_RULES = {"auth/token/", "auth/token/refresh/", "auth/token/revoke/", "checkouts/"}
+OTHER_RULES = {"auth/token/", "auth/token/refresh/", "checkouts/"}
 
 
 def test_every_post_that_changes_something_takes_a_key():

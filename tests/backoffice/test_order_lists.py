@@ -23,11 +23,33 @@ pytestmark = pytest.mark.django_db
         ("MUG-BLUE", {"KP-AAA1"}),
         ("nothing", set()),
         ("' OR 1=1 --", set()),
+        (" kp aaa1 ", {"KP-AAA1"}),
+        ("aaa1", {"KP-AAA1"}),
+        ("KP–AAAl", {"KP-AAA1"}),  # a dash, and a letter that numbers do not have
+        ("alice@example.com", {"KP-AAA1"}),
+        ("A.L.I.C.E+sale@Example.com", set()),
+        ("Alice+sale@EXAMPLE.com", {"KP-AAA1"}),
+        ("Alice Archer <alice@example.com>", {"KP-AAA1"}),
+        ("mailto:alice@example.com", {"KP-AAA1"}),
+        ("b.o.b@googlemail.com", {"KP-CCC3"}),
+        ("archer", {"KP-AAA1"}),
+        ("ALICE Arch", {"KP-AAA1"}),
+        ("rcher", set()),
+        ("bjorn muller", {"KP-BBB2"}),
+        ("Müller, Björn", {"KP-BBB2"}),
+        ("mug-blue\u200b", {"KP-AAA1"}),
     ],
 )
-def test_search_finds_by_number_email_and_sku(staff: Client, typed: str, found: set[str]) -> None:
+def test_search_finds_by_number_email_name_and_sku(
+    staff: Client, typed: str, found: set[str]
+) -> None:
     an_order(mug=a_mug(sku="MUG-BLUE"), number="KP-AAA1")
-    an_order(number="KP-BBB2", email="bob@example.com")
+    an_order(
+        number="KP-BBB2",
+        email="bob@example.com",
+        shipping_address={"name": "Björn Müller"},
+    )
+    an_order(number="KP-CCC3", email="bob@gmail.com", shipping_address={"name": "Bob Bell"})
 
     results = staff.get(LIST, {"q": typed}).context["cl"].result_list
 

@@ -324,7 +324,7 @@ class TestTogether:
         assert found.per_line == (500,)
         assert len(found.applied) == 1
 
-    def test_only_the_first_five_codes_are_tried(self, django_assert_max_num_queries):
+    def test_codes_beyond_the_fifth_are_refused_by_name(self, django_assert_max_num_queries):
         for number in range(7):
             PromoFactory(code=f"ONE{number}", fixed=True, amount=100, stackable=True)
 
@@ -332,6 +332,21 @@ class TestTogether:
             found = discounts_for([mugs()], [f"ONE{number}" for number in range(7)])
 
         assert found.per_line == (MOST_CODES * 100,)
+        assert why(found) == [
+            (
+                "promo_not_applicable",
+                f"{code} does not count: an order takes {MOST_CODES} codes. Take one off first.",
+            )
+            for code in ("ONE5", "ONE6")
+        ]
+
+    def test_code_beyond_the_fifth_that_is_none_is_told_as_such(self):
+        for number in range(MOST_CODES):
+            PromoFactory(code=f"ONE{number}", fixed=True, amount=100, stackable=True)
+
+        found = discounts_for([mugs()], [*(f"ONE{n}" for n in range(MOST_CODES)), "NOPE"])
+
+        assert why(found) == [("promo_invalid", "We do not know the code NOPE.")]
 
     def test_without_codes_there_is_no_query(self, django_assert_num_queries):
         with django_assert_num_queries(0):

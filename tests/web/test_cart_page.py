@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.cart.models import Cart
 from apps.catalog.models import Product, Variant
 from apps.inventory.models import StockItem
 from apps.promos.models import Promo
@@ -91,6 +92,38 @@ def test_code_that_is_none_is_said_beside_the_field(visitor: Visitor, code: str)
     assert answer.status_code == 400
     assert 'id="code-error"' in answer.content.decode()
     assert "<b>" not in answer.content.decode()
+
+
+def test_sixth_code_is_named_and_the_others_stay(visitor: Visitor) -> None:
+    for number in range(6):
+        PromoFactory(code=f"CODE{number}", stackable=True, percent_bp=100)
+    visitor.add(a_mug(stock=5))
+    for number in range(5):
+        visitor.post("/cart/promo/", {"code": f"CODE{number}"})
+
+    answer = visitor.post("/cart/promo/", {"code": "CODE5"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "CODE5 does not count: an order takes 5 codes." in page
+    assert [f'value="CODE{number}"' in page for number in range(6)].count(True) == 6  # typed, too
+    assert page.count('name="remove"') == 5
+
+
+def test_every_code_that_does_not_count_is_named_and_can_be_taken_off(visitor: Visitor) -> None:
+    """Sign-ins bring the codes of guests' carts along, more than one order takes."""
+    alice = make_alice()
+    codes = [PromoFactory(code=f"C{n}", stackable=True, percent_bp=100).code for n in range(12)]
+    visitor.force_login(alice)
+    visitor.add(a_mug(stock=5))
+    Cart.objects.update(promo_codes=codes)
+
+    page = visitor.get("/cart/").content.decode()
+    assert "C5 does not count" in page
+    assert "C11 does not count" in page
+
+    assert visitor.post("/cart/promo/", {"remove": "C11"}).status_code == 302
+    assert Cart.objects.get().promo_codes == codes[:11]
 
 
 def test_code_is_taken_off(visitor: Visitor) -> None:

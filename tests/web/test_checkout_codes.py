@@ -2,10 +2,11 @@
 
 import pytest
 
+from apps.cart.models import Cart
 from apps.catalog.models import Variant
 from apps.orders.models import Order
 from apps.promos.models import Promo
-from tests.factories import PromoFactory, RedemptionFactory, a_product
+from tests.factories import PromoFactory, RedemptionFactory, a_product, make_alice
 from tests.web.conftest import Visitor, form_of
 
 GO_ON = 'name="refresh" value="without WELCOME"'
@@ -106,6 +107,24 @@ def test_code_whose_last_use_is_gone_can_be_left_out_too(visitor: Visitor, mug: 
 
     assert answer.status_code == 409
     assert 'name="refresh" value="without ONCE"' in answer.content.decode()
+
+
+def test_sixth_code_of_a_cart_is_named_and_can_be_left_out(visitor: Visitor, mug: Variant) -> None:
+    codes = [PromoFactory(code=f"C{n}", stackable=True, percent_bp=100).code for n in range(6)]
+    visitor.force_login(make_alice())
+    visitor.add(mug)
+    Cart.objects.update(promo_codes=codes)
+    form = visitor.checkout_form()
+
+    refused = visitor.post("/checkout/", form)
+
+    page = refused.content.decode()
+    assert (refused.status_code, Order.objects.count()) == (409, 0)
+    assert "C5 does not count: an order takes 5 codes." in page
+    assert 'name="refresh" value="without C5"' in page
+    again = form_of(visitor.post("/checkout/", form | {"refresh": "without C5"}), "/checkout/")
+    assert visitor.post("/checkout/", again).status_code == 302
+    assert Order.objects.get().promo_codes == codes[:5]
 
 
 def test_worse_code_does_not_replace_the_better_one(visitor: Visitor, mug: Variant) -> None:

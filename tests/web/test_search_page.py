@@ -24,6 +24,19 @@ def test_corrected_word_is_told() -> None:
     assert "Shown for" not in page("kettle")
 
 
+def test_invisible_characters_are_not_looked_for() -> None:
+    a_kettle(price=8900)
+    a_mug(price=1800)
+
+    shown = page("ke\u200bttle\ufeff", min_price="\u202a20\u202c")
+
+    assert "“kettle”" in shown
+    assert "Gooseneck Kettle" in shown
+    assert "Stoneware Mug" not in shown
+    assert "Shown for" not in shown
+    assert "Write prices as plain numbers" not in shown
+
+
 def test_words_of_which_only_one_is_there_show_that_one() -> None:
     a_kettle()
     a_mug()

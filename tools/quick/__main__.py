@@ -21,7 +21,7 @@ class Check:
 
     def __init__(self, name: str, *words: str) -> None:
         self.name = name
-        # Not a pipe: one that nobody reads would stop the program.
+        # Not a pipe: one that is not read would stop the program.
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [BIN / words[0], *words[1:]],

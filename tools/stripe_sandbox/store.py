@@ -1,9 +1,9 @@
 """What the sandbox remembers: SQLite behind a bounded cache, written in group commits.
 
 Owns `$STOREFRONT_HOME/sandbox.sqlite3`. Everything runs on the one event loop, so between two
-awaits nobody else changes anything: operations need no locks. Changes are collected and written
-together every few milliseconds, and an answer leaves only after `committed()`, so whatever a
-client was told survives a kill -9 of the sandbox. `synchronous=OFF`: a power cut may lose the
+awaits no other request changes anything: operations need no locks. Changes are collected and
+written together every few milliseconds, and an answer leaves only after `committed()`, so whatever
+a client was told survives a kill -9 of the sandbox. `synchronous=OFF`: a power cut may lose the
 last moments, which a development stand-in may.
 
 Blobs are JSON packed with zstd and a dictionary kept in the file itself; an object takes about an

@@ -37,15 +37,23 @@ class CartProblem(TypedDict):
     minimum: NotRequired[Annotated[Money, said("of `below_minimum`: the least that can be paid")]]
 
 
+class CartTotals(TypedDict):
+    subtotal: Money
+    discount: Money
+    shipping: Money
+    tax: Annotated[Money | None, said("null: not known before the address; not in `total` yet")]
+    total: Money
+
+
 class CartNote(TypedDict):
-    code: Annotated[str, said("`better_code_kept`, `code_replaced`")]
+    code: Annotated[str, said("`better_code_kept`, `code_replaced`, `code_left_out`")]
     message: str
 
 
 class Cart(TypedDict):
     id: Uuid
     lines: list[CartLine]
-    totals: Totals
+    totals: CartTotals
     promo_codes: list[str]
     problems: list[CartProblem]
     notes: NotRequired[

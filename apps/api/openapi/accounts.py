@@ -12,6 +12,7 @@ from apps.api.openapi.call import call
 from apps.api.openapi.parameters import CART_TOKEN
 
 _GUEST = " A guest's cart of `X-Cart-Token` moves into the account's: `cart` is its id."
+_NO_KEY = " Takes no `Idempotency-Key`: where the answer got lost, sign in again."
 
 REGISTER = call(
     "register",
@@ -33,7 +34,7 @@ TOKEN = call(
     body=LoginBody,
     problems={401: "`authentication_failed`"},
     parameters=(CART_TOKEN,),
-    description="Answers with tokens for `Authorization: Bearer`." + _GUEST,
+    description="Answers with tokens for `Authorization: Bearer`." + _GUEST + _NO_KEY,
 )
 TOKEN_REFRESH = call(
     "token_refresh",
@@ -50,7 +51,7 @@ TOKEN_REFRESH = call(
         "A refresh token can be exchanged once: keep the one that the answer has, and let one"
         " request at a time exchange it. A token that is sent again later than half a minute after"
         " its exchange ends all tokens of that sign-in, since one of the two senders is not the"
-        " owner."
+        " owner. Takes no `Idempotency-Key`: where the answer got lost, sign in again."
     ),
 )
 TOKEN_REVOKE = call(
@@ -60,6 +61,7 @@ TOKEN_REVOKE = call(
     authenticates=False,
     tag="auth",
     body=RefreshBody,
+    idempotent=True,
     description=(
         "Ends this refresh token and all others of its sign-in. The last access token stays valid"
         " until it expires, 30 minutes at most: delete it. A token that is not valid any more gets"

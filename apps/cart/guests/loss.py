@@ -21,7 +21,7 @@ def may_be_lost(cart_id: UUID, token: str | None) -> bool:
 
     True when `token` was made for this cart, Redis was emptied or started within LOSS_MATTERS_FOR,
     and the id is older than that. A client whose checkout with this cart has just been accepted,
-    and who asks again, must not get "no such cart". For everybody else a cart that is not there
+    and who asks again, must not get "no such cart". For all others a cart that is not there
     never was. Raises `CartsUnavailable`.
     """
     if not tokens.is_of(token, cart_id):

@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
 from apps.backoffice.formatting import amount
-from apps.catalog.admin import product_export
+from apps.catalog.admin import product_export, product_search
 from apps.catalog.admin.availability import availability_label, units_in_stock
 from apps.catalog.admin.filters import AvailabilityFilter, CategoryFilter
 from apps.catalog.admin.images import ImageInline, thumbnail
@@ -46,8 +46,8 @@ class ProductAdmin(ModelAdmin):
     list_filter_submit = True
     list_per_page = 50
     list_select_related = ("category",)
-    search_fields = ("name", "vendor", "slug", "variants__sku")
-    search_help_text = "Name, vendor or SKU"
+    search_fields = ("name",)  # shows the field; product_search.py does the search
+    search_help_text = "Words as in the shop, SKU or barcode"
     ordering = ("name", "id")
     prepopulated_fields = {"slug": ("name",)}
     warn_unsaved_form = True
@@ -81,6 +81,11 @@ class ProductAdmin(ModelAdmin):
                 picture=Subquery(images.values("path")[:1]),
             )
         )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return product_search.found(queryset, search_term), False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

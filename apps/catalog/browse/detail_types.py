@@ -1,7 +1,7 @@
 """What a product's page shows, as plain data that Redis can hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from apps.catalog.pictures import PLACEHOLDER
@@ -50,7 +50,10 @@ class VariantDetail:
 
 @dataclass(frozen=True)
 class ProductDetail:
-    """A published product without availability. `description` is cleaned HTML, safe to show."""
+    """A public product without availability. `description` is cleaned HTML, safe to show.
+
+    One that is not `listed` is for those who have its address.
+    """
 
     id: int
     slug: str
@@ -66,6 +69,7 @@ class ProductDetail:
     images: tuple[Picture, ...]
     options: tuple[OptionDetail, ...]
     variants: tuple[VariantDetail, ...]
+    listed: bool = True
 
     @property
     def image(self) -> str:
@@ -77,9 +81,11 @@ class ProductDetail:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ProductDetail":
+        # Of another release Redis may hold fewer fields, or more.
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
         return cls(
             **{
-                **data,
+                **known,
                 "tags": tuple(data["tags"]),
                 "category": Crumb(**data["category"]),
                 "trail": tuple(Crumb(**crumb) for crumb in data["trail"]),

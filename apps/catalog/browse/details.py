@@ -59,6 +59,7 @@ def _read_detail(slug: str) -> ProductDetail | None:
             for option in product.options.all()
         ),
         variants=_variants(variants, images),
+        listed=product.listed,
     )
 
 

@@ -31,14 +31,20 @@ class Narrowed:
     shown_for: str = ""
 
 
-def matching(rows: QuerySet[Product], text: str | None) -> Narrowed:
-    """Those of `rows` that `text` finds; all of them when it asks for nothing."""
+def matching(
+    rows: QuerySet[Product], text: str | None, *, numbered: list[int] | None = None
+) -> Narrowed:
+    """Those of `rows` that `text` finds; all of them when it asks for nothing.
+
+    `numbered`: the products that have it as SKU or barcode; looked up when absent.
+    """
     words = searching.cleaned(text)
     if not words:
         return Narrowed(rows)
     # Looked up first: as a subquery beside the text search it would keep PostgreSQL from using
     # either index.
-    numbered = searching.products_numbered(words, using=rows.db)
+    if numbered is None:
+        numbered = searching.products_numbered(words, using=rows.db)
     alternatives = searching.without_own_name(searching.read(words))
     if not alternatives:
         return Narrowed(rows.filter(pk__in=numbered), rank=_rank(None, numbered, []))

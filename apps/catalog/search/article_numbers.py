@@ -13,12 +13,17 @@ NUMBER_LIKE = re.compile(r"\d|\w[-_./]\w")
 BETWEEN_DIGITS = re.compile(r"(?<=\d)[ -](?=\d)")  # as barcodes are printed: 4 006381 333931
 
 
-def products_numbered(text: str, *, using: str) -> list[int]:
-    """Ids of products with such a SKU or barcode of an active variant; [] when it is none."""
+def products_numbered(text: str, *, using: str, inactive: bool = False) -> list[int]:
+    """Ids of products with such a SKU or barcode; [] when it is none.
+
+    Of variants that are switched off only with `inactive`.
+    """
     typed = text.upper()
     by_prefix = len(typed) >= PREFIX_FROM and NUMBER_LIKE.search(typed) is not None
     lookup = "number__startswith" if by_prefix else "number"
-    variants = Variant.objects.using(using).filter(active=True).order_by()
+    variants = Variant.objects.using(using).order_by()
+    if not inactive:
+        variants = variants.filter(active=True)
     # One statement with two halves: with OR PostgreSQL would read all variants.
     of_sku, of_barcode = (
         variants.annotate(number=Upper(column)).filter(**{lookup: number}).values("product_id")

@@ -39,7 +39,7 @@ CART_WRITES_OF_ADDRESS_A_DAY = Limit("cart-writes-address-day", 20_000, 86_400, 
 TICKETS_OF_ADDRESS = Limit("tickets-address", 300, 60, wide=True)
 LOGINS_OF_ADDRESS = Limit("logins-address", 60, 60)
 LOGINS_OF_ACCOUNT = Limit("logins-account", 10, 60)
-# Not the passwords' count: somebody who knows the password could clear that one with it.
+# Not the passwords' count: a thief who knows the password could clear that one with it.
 CODES_OF_ACCOUNT = Limit("codes-account", 10, 60)
 REGISTRATIONS_OF_ADDRESS = Limit("registrations-address", 30, 60)
 # Mails are capped for each mailbox (apps/notifications/caps.py); these limit the requests for them.

@@ -28,6 +28,7 @@ from apps.orders.models import (
     Saga,
     SagaStep,
 )
+from apps.orders.paid import LineAmounts, amounts_of
 from apps.payments import refunds
 from apps.payments.models import GatewayCall, Payment, Refund
 from apps.promos.models import Redemption
@@ -52,7 +53,7 @@ class OrderDetail:
     """One order with everything that belongs to it. Logs are newest first."""
 
     order: Order
-    lines: Sequence[OrderLine]
+    lines: Sequence[tuple[OrderLine, LineAmounts]]
     totals: Sequence[tuple[str, str]]
     events: Sequence[OrderEvent]
     key: IdempotencyKey | None
@@ -87,12 +88,13 @@ def load_order_detail(order_id: UUID) -> OrderDetail | None:
     order = Order.objects.select_related("user").filter(pk=order_id).first()
     if order is None:
         return None
+    lines = list(order.lines.all())
     steps = list(SagaStep.objects.filter(saga=order_id).order_by("-id")[: STEPS_SHOWN + 1])
     payment = Payment.objects.filter(order_id=order_id).first()
     calls = list(payment.calls.order_by("-created_at", "-id")[: CALLS_SHOWN + 1]) if payment else []
     return OrderDetail(
         order=order,
-        lines=list(order.lines.all()),
+        lines=list(zip(lines, amounts_of(order, lines), strict=True)),
         totals=_totals(order),
         events=list(order.events.order_by("-seq")),
         key=IdempotencyKey.objects.filter(order=order).defer("answer").first(),
@@ -126,9 +128,13 @@ def _totals(order: Order) -> list[tuple[str, str]]:
     rows = [("Subtotal", order.subtotal_amount)]
     if order.discount_amount:
         rows.append(("Discount", -order.discount_amount))
+    of_shipping = order.shipping_tax_amount
     rows += [
         ("Shipping", order.shipping_amount),
-        ("Tax", order.tax_amount),
+        (
+            f"Tax (shipping: {amount(of_shipping, order.currency)})" if of_shipping else "Tax",
+            order.tax_amount,
+        ),
         ("Total", order.total_amount),
     ]
     return [(name, amount(minor, order.currency)) for name, minor in rows]

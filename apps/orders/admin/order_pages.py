@@ -6,7 +6,7 @@ An order has no form: it changes by the buttons only (order_buttons.py).
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
@@ -17,12 +17,12 @@ from apps.backoffice import csv_export
 from apps.backoffice.day_filter import DaysFilter
 from apps.backoffice.formatting import amount, label
 from apps.backoffice.review_cases import parse_uuid
-from apps.customers.mailbox import mailbox_of
+from apps.orders import staff_search
 from apps.orders.admin import order_csv
 from apps.orders.admin.attention_filter import AttentionFilter
 from apps.orders.admin.order_buttons import OrderButtonsAdmin
 from apps.orders.admin.order_detail import load_order_detail
-from apps.orders.models import Order, OrderLine, Saga
+from apps.orders.models import Order, Saga
 
 
 @admin.register(Order)
@@ -38,7 +38,7 @@ class OrderAdmin(OrderButtonsAdmin):
     )
     list_select_related = ("saga",)
     search_fields = ("number",)
-    search_help_text = "Number, e-mail or SKU"
+    search_help_text = "Number, e-mail, SKU, or the name on a recent order"
     ordering = ("-id",)
     fields = ("number",)
     actions = ("export_selected",)
@@ -46,17 +46,7 @@ class OrderAdmin(OrderButtonsAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        """By what the indexes can answer: the start of a number or a mailbox, and whole SKUs."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        wanted = Q(mailbox__startswith=mailbox_of(term))
-        if "@" not in term:
-            wanted |= Q(number__startswith=term.upper())
-            # The digest of an IP address, as the stock pages show it.
-            wanted |= Q(client=term, client__gt="")
-            wanted |= Q(pk__in=OrderLine.objects.filter(sku=term).values("order_id"))
-        return queryset.filter(wanted), False
+        return staff_search.matching(queryset, search_term), False
 
     @display(description="status", ordering="status")
     def status_label(self, order: Order) -> SafeString:

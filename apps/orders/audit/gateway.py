@@ -102,7 +102,7 @@ class Comparison:
 
 
 def _what_counts(gateway: Gateway, wrong: list[Difference]) -> tuple[list[str], list[str]]:
-    """In words: the differences without a decision, and those that somebody left as they are.
+    """In words: the differences without a decision, and those that staff left as they are.
 
     A decision is good for the state in which it was made. In any other state the difference counts
     again, at once, whether or not the reconciler has opened it again.

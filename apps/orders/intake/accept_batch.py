@@ -56,7 +56,7 @@ SCARCE = (OutOfStock, PromoExhausted, NotQuotable, TooManyUnpaid)
 
 
 def commit(batch: Sequence[Pending], gauge: QueueGauge) -> None:
-    """Commit a batch and answer everyone in it; one by one where it cannot be done together."""
+    """Commit a batch and answer each request in it; one by one where it cannot be done together."""
     try:
         outcomes = _commit_within_limits(batch, gauge)
     except _DatabaseGone as gone:
@@ -79,7 +79,7 @@ def commit(batch: Sequence[Pending], gauge: QueueGauge) -> None:
 def _commit_within_limits(batch: Sequence[Pending], gauge: QueueGauge) -> list[Outcome]:
     """Commit a batch; again without those that turn out to hold more than they may.
 
-    The whole of it again, so that nobody is refused for units that the rollback has released.
+    The whole of it again, so that no order is refused for units that the rollback has released.
     """
     refused: dict[UUID, NotAccepted] = {}
     while True:

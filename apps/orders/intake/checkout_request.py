@@ -136,7 +136,7 @@ def client_digest(address: str) -> str:
     """What an order keeps of the network address it came from; empty where nothing is limited.
 
     Keyed, because all four thousand million IPv4 addresses can be hashed in an hour. It is deleted
-    with the payment or the cancellation (transitions.py), because nobody needs it any longer.
+    with the payment or the cancellation (transitions.py), because no step needs it any longer.
     """
     if not settings.RATE_LIMITS or address == UNKNOWN:
         return ""

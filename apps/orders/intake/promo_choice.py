@@ -2,7 +2,8 @@
 
 Codes that go together are all kept. Of two that cannot be combined the better one is kept, and the
 shopper is told: a worse code must not silently cost them money. Free shipping cannot be compared
-before it is known where the parcel goes; then the code typed last is kept.
+before it is known where the parcel goes; then the code typed last is kept. A code of the cart that
+has ended since makes room, and the shopper is told; one code more than an order takes is refused.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from apps.core import money
 from apps.orders.intake.quote import Quote, QuoteProblem
+from apps.promos.pricing import MOST_CODES
 
 Codes = tuple[str, ...]
 
@@ -44,13 +46,19 @@ def choose(kept: Sequence[str], code: str, quote_with: Callable[[Codes], Quote])
     if not kept:
         return Choice((), together, refused=refused[-1])
     alone = quote_with((code,))
-    refused = _refused(alone)
     before = quote_with(tuple(kept))
-    if refused:
-        return Choice(tuple(kept), before, refused=refused[-1])
+    if wrong := _refused(alone):
+        return Choice(tuple(kept), before, refused=wrong[-1])
     others, new = " and ".join(_applied(before)), " and ".join(_applied(alone))
-    if not others:
-        return Choice(_applied(alone), alone)
+    if left_out := _refused(before):
+        together = quote_with((*_applied(before), code))
+        refused = _refused(together)
+        if not refused:
+            why = " ".join(problem.message for problem in left_out)
+            note = Note("code_left_out", f"{new} counts. {why}")
+            return Choice(_applied(together), together, note=note)
+    if len(_applied(before)) >= MOST_CODES:
+        return Choice(tuple(kept), before, refused=refused[-1])
     if _is_better(before, alone):
         text = (
             f"{others} saves you {_saved(before)} here and cannot be combined with {new}, which"

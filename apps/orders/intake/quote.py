@@ -22,6 +22,7 @@ from apps.promos.pricing import PricedLine
 from apps.promos.uses import LiveUses
 from apps.shipping import rates as shipping_rates
 from apps.taxes import rates as tax_rates
+from apps.taxes import regions
 
 __all__ = ["BELOW_MINIMUM", "LIMITED", "Quote", "QuoteLine", "QuoteProblem", "quote_lines"]
 
@@ -106,6 +107,7 @@ def quote_lines(
         promos=discounts.applied,
         problems=tuple(problems),
         ships=ships,
+        tax_known=regions.tax_is_known(country, region),
     )
 
 

@@ -64,7 +64,8 @@ class QuoteProblem:
 class Quote:
     """The price of a cart at this moment, and what is wrong with it.
 
-    `tax_amount` is all tax: the lines' parts and `shipping_tax_amount`.
+    `tax_amount` is all tax: the lines' parts and `shipping_tax_amount`. Until `tax_known` it is no
+    more than a guess, because the destination is not known, or not its region where that decides.
     `ships`: whether any line needs shipping; else there is no `shipping_method`.
     """
 
@@ -81,16 +82,22 @@ class Quote:
     promos: tuple[AppliedPromo, ...]
     problems: tuple[QuoteProblem, ...]
     ships: bool = True
+    tax_known: bool = True
 
-    def totals(self) -> dict[str, dict[str, str]]:
-        """The API's `totals`."""
+    @property
+    def known_amount(self) -> int:
+        """The total as far as it is known: without tax until the address decides it."""
+        return self.total_amount if self.tax_known else self.total_amount - self.tax_amount
+
+    def totals(self) -> dict[str, dict[str, str] | None]:
+        """The API's `totals`; `tax` is None until the address decides it."""
         return {
-            name: money.payload(amount, self.currency)
+            name: money.payload(amount, self.currency) if amount is not None else None
             for name, amount in (
                 ("subtotal", self.subtotal_amount),
                 ("discount", self.discount_amount),
                 ("shipping", self.shipping_amount),
-                ("tax", self.tax_amount),
-                ("total", self.total_amount),
+                ("tax", self.tax_amount if self.tax_known else None),
+                ("total", self.known_amount),
             )
         }

@@ -14,7 +14,7 @@ def outcomes_of_earlier_orders(batch: Sequence[Pending]) -> Outcomes:
     outcomes: Outcomes = {}
     # Carts before keys. Another process may commit the same request between the two queries. In
     # this order its key is seen whenever its cart is seen; the other way round the shopper's own
-    # order would be reported as somebody else's.
+    # order would be reported as another customer's.
     carts = statements.live_orders_of_carts([p.request.cart_id for p in batch])
     known = statements.known_keys([pending.key for pending in batch])
     for pending in batch:

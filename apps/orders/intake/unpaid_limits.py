@@ -1,4 +1,4 @@
-"""How much of the stock may be held by orders that nobody has paid yet: by address, by customer.
+"""How much of the stock may be held by orders that are not paid yet: by address, by customer.
 
 What it is for, and how exact it is: admission.py.
 """

@@ -30,7 +30,7 @@ class SagaUpdate:
     """Where a saga goes after a step: one row of the statements in updates.py.
 
     outcome: as the log of steps names it.
-    wait: seconds from now until the saga is due; negative: nobody needs to look.
+    wait: seconds from now until the saga is due; negative: no worker needs to look.
     at_deadline: due at the deadline instead. `until`: a new deadline, if it has one.
     extend: the deadline moves with the hold, which is extended while the gateway is slow.
     moves_to: the order's status that follows at once (CancelReason.moves_to); empty: none.
@@ -144,7 +144,7 @@ def _end(claimed: ClaimedStep, state: str, detail: str) -> SagaUpdate:
 
 
 def cancelled(claimed: ClaimedStep, *, outcome: str = "stopped") -> SagaUpdate:
-    """Turn back because somebody cancelled the order; `outcome` is that of the step."""
+    """Turn back because the shopper or staff cancelled the order; `outcome` is that of the step."""
     reason = claimed.cancel_reason or "cancelled"
     return _turn_back(claimed, outcome, reason, detail=reason)
 

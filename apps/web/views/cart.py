@@ -181,9 +181,10 @@ def _page(
                 found for found in quote.problems if not found.sku and not found.promo_code
             ],
             "promo_codes": kept.promo_codes,
+            "codes_that_count": [promo.code for promo in quote.promos],
             "promo_typed": promo_typed,
             "promo_error": promo_error
-            or next((found.message for found in quote.problems if found.promo_code), ""),
+            or " ".join(found.message for found in quote.problems if found.promo_code),
         }
     return render(request, "web/cart.html", context, status=status)
 

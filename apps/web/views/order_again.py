@@ -27,7 +27,7 @@ def order_again(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """Put the lines of a cancelled order back into the cart.
 
     After a failed payment the way leads on to the checkout's form, filled in as it was, for
-    everybody who may see the order: its mail has a link to it.
+    all who may see the order: its mail has a link to it.
     """
     found, token = find_order(request, order_id)
     unpaid = is_payment_failure(found)

@@ -1,9 +1,9 @@
 """A whole purchase, read from top to bottom: the steps, and for each what undoes it.
 
 Forward, the saga runs `do` of one step after another. Where a step has an `ask`, the gateway is
-asked first. When a step refuses, or somebody cancels, the saga turns back and runs `undo` from
-there to the top. It begins with the refused step itself, because a charge that timed out may have
-gone through. After the last step nothing is undone unless somebody cancels the order.
+asked first. When a step refuses, or the order is cancelled, the saga turns back and runs `undo`
+from there to the top. It begins with the refused step itself, because a charge that timed out may
+have gone through. After the last step nothing is undone unless the order is cancelled.
 
 The first two steps run in the intake, for a batch of checkouts in the transaction that makes them
 orders: promo codes before stock (ADR 6). A worker runs the others, for many orders at once

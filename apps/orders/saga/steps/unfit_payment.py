@@ -1,7 +1,7 @@
 """Money that the gateway took or holds on other terms than the order's: staff decide, at once.
 
-Somebody works at the gateway's dashboard: takes a part of what is authorized, or more than it, or
-changes the amount. Such an order is never confirmed by itself, and not undone by itself either
+Staff work at the gateway's dashboard: they take a part of what is authorized, or more than it, or
+change the amount. Such an order is never confirmed by itself, and not undone by itself either
 where our books cannot say what there is to give back.
 """
 

@@ -9,7 +9,7 @@ draft.py      what was typed, kept until the order is placed
 repairs.py    what stands in the way, and the buttons that mend it
 
 The form carries an idempotency key of its own, which counts in this visitor's session only, or for
-this account: with somebody else's key nothing is found. When the form is sent twice (a double
+this account: with another visitor's key nothing is found. When the form is sent twice (a double
 click, the back button, a reload), the second request finds the order of the first by that key and
 leads to it. A form that comes back with an error keeps its key, because nothing was ordered with
 it.

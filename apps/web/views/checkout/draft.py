@@ -32,6 +32,12 @@ def kept(request: HttpRequest) -> dict[str, str]:
     return dict(found)
 
 
+def has_session(request: HttpRequest) -> bool:
+    """Whether the visitor has a session already; a cookie alone is none."""
+    kept(request)  # reads the session; only then a key that is in no row is dropped
+    return not request.session.is_empty()
+
+
 def forget(request: HttpRequest) -> None:
     request.session.pop(IN_SESSION, None)
 

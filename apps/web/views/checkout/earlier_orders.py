@@ -1,6 +1,6 @@
 """Where a checkout ends whose cart is gone: at the order made of it, or at the filled form.
 
-A cart is gone when it was ordered in another tab, when the session ended, when somebody signed out,
+A cart is gone when it was ordered in another tab, when the session ended, after a sign-out,
 or when Redis was emptied. The form says what was in it (form_cart.py).
 """
 

@@ -1,7 +1,7 @@
 """What was in the cart when the checkout's form was shown; the form carries it, signed.
 
-Carts get lost: a session ends, somebody signs out in another tab, Redis is emptied. Then the form
-itself still says what was to be ordered, and the shopper does not end at an empty cart.
+Carts get lost: a session ends, the shopper signs out in another tab, Redis is emptied. Then the
+form itself still says what was to be ordered, and the shopper does not end at an empty cart.
 """
 
 from contextlib import suppress

@@ -15,7 +15,6 @@ from apps.orders.intake.customer_quote import quote_for
 from apps.orders.intake.quote import Quote
 from apps.payments.gateway_amounts import to_gateway
 from apps.shipping import rates
-from apps.taxes import regions
 from apps.web import product_cards
 from apps.web.forms import CheckoutForm
 from apps.web.sandbox_cards import CARDS
@@ -89,7 +88,6 @@ def show_page(
             "quote": quote,
             "problems": list(dict.fromkeys(problem.message for problem in quote.problems)),
             "repairs": repairs_of(cart, quote),
-            "tax_known": tax_known(country, region),
             "form_cart": form_cart.sealed(cart),
             "nothing_to_pay": costs_nothing(quote, method),
             "no_payment": NO_PAYMENT,
@@ -108,13 +106,6 @@ def show_page(
 def costs_nothing(quote: Quote, method: str) -> bool:
     """Whether no card is asked for; not before it is known what shipping costs."""
     return bool(quote.lines and (method or not quote.ships)) and quote.total_amount == 0
-
-
-def tax_known(country: str, region: str) -> bool:
-    """Whether the address says by now which tax it is; before, the page shows none, not 0.00."""
-    if country in regions.DECIDES_TAX:
-        return regions.known(country, region) is not None
-    return bool(country)
 
 
 def stripe_key() -> str:

@@ -1,5 +1,6 @@
 """What /checkout/ answers: the form, the form priced again, or the order that it places."""
 
+from contextlib import suppress
 from uuid import uuid4
 
 from django.core.exceptions import BadRequest
@@ -13,7 +14,7 @@ from apps.cart.carts import CartsUnavailable
 from apps.core import rate_limits
 from apps.core.card_data import is_card_number
 from apps.core.error_pages import error_page, too_many
-from apps.core.rate_limits import by_address, by_user, limited
+from apps.core.rate_limits import LimitReached, by_address, by_user, limited
 from apps.customers import addresses
 from apps.customers.errors import AddressNotFound
 from apps.customers.models import Address
@@ -48,9 +49,19 @@ LIMITS = (
 )
 
 
+def refuse_for_now(request: HttpRequest, reached: LimitReached) -> HttpResponse:
+    """The page of a reached limit; what was typed is kept, as after any other refusal."""
+    with suppress(BadRequest):  # card data is kept nowhere
+        refuse_card_data(request)
+        # A script that keeps no cookies must not make a row with each request.
+        if draft.has_session(request):
+            draft.keep(request)
+    return too_many(request, reached)
+
+
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-@limited(*LIMITS, answer=too_many)
+@limited(*LIMITS, answer=refuse_for_now)
 def checkout(request: HttpRequest) -> HttpResponse:
     """Show the form; POST places the order, or prices the form again where `refresh` is sent."""
     try:
@@ -61,7 +72,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             return _place(request)
         draft.keep(request)
         if request.POST["refresh"] == "keep":
-            return HttpResponse(status=204)  # the page is being left: nobody reads an answer
+            return HttpResponse(status=204)  # the page is being left: no answer is read
         return _refresh(request)
     except CartsUnavailable:
         return error_page(request, 503, retry_after=2)
@@ -87,7 +98,7 @@ def _place(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-@limited(*LIMITS, answer=too_many)
+@limited(*LIMITS, answer=refuse_for_now)
 def checkout_again(request: HttpRequest) -> HttpResponse:
     """The filled form for a POST whose CSRF token is out of date; orders nothing.
 
