@@ -306,10 +306,13 @@ class StripeGateway:
         return data
 
 
-def stripe_gateway_from_settings() -> StripeGateway:
-    """A gateway for the key, the host and the time-outs of Django's settings."""
+def stripe_gateway_from_settings(*, secret_key: str = "") -> StripeGateway:
+    """A gateway for the key, the host and the time-outs of Django's settings.
+
+    `secret_key`: another key in place of the setting's.
+    """
     return StripeGateway(
-        secret_key=settings.STRIPE_SECRET_KEY,
+        secret_key=secret_key or settings.STRIPE_SECRET_KEY,
         api_host=getattr(settings, "STRIPE_API_HOST", stripe.DEFAULT_API_BASE),
         connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
         read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),

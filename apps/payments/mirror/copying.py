@@ -24,10 +24,10 @@ from djstripe.models import Event
 from apps.core.redaction import redact
 from apps.payments.gateway import GatewayTransient
 from apps.payments.mirror import event_rows, reading, tables
-from apps.payments.mirror.account import owner_account
 from apps.payments.mirror.claiming import Claimed, batches
 from apps.payments.mirror.touched import Touched
 from apps.payments.models import WebhookInbox
+from apps.payments.stripe_account import owner_account
 from apps.payments.stripe_gateway import bound_library_calls, stripe_gateway_from_settings
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from djstripe.models import Event
 from djstripe.signals import WEBHOOK_SIGNALS
 
 from apps.payments.mirror import reading, tables
-from apps.payments.mirror.account import owner_account
 from apps.payments.mirror.touched import touched_by
+from apps.payments.stripe_account import owner_account
 from apps.payments.stripe_gateway import stripe_gateway_from_settings
 
 THEIRS = (event_handlers.handle_charge_event, event_handlers.handle_other_event)
