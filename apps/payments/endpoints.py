@@ -50,12 +50,12 @@ def webhook_url(uuid: UUID | None = None) -> str:
     return f"{settings.SHOP_URL}/stripe/webhook/" + (f"{uuid}/" if uuid else "")
 
 
-def is_registered() -> bool:
-    """Whether our table has an endpoint with the shop's present address and API version.
+def current() -> WebhookEndpoint | None:
+    """Our row of the endpoint with the shop's present address and API version.
 
     The gateway is not asked: it may have forgotten it.
     """
-    return any(map(_fits, _rows()))
+    return next(filter(_fits, _rows()), None)
 
 
 def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> WebhookEndpoint:

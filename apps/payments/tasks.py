@@ -77,7 +77,7 @@ def reconcile() -> None:
 @shared_task(name="payments.keep_webhook_endpoint")
 def keep_webhook_endpoint() -> bool:
     """Register the webhook endpoint where the start could not, because Stripe did not answer."""
-    if endpoints.is_registered():
+    if endpoints.current() is not None:
         return True
     try:
         endpoints.ensure_webhook_endpoint(wait=timedelta(0))

@@ -61,11 +61,11 @@ def _catalog_is_empty() -> bool:
 
 
 def _register_webhook_endpoint() -> None:
-    from apps.payments.endpoints import ensure_webhook_endpoint, is_registered
+    from apps.payments.endpoints import current, ensure_webhook_endpoint
     from apps.payments.gateway import GatewayError, GatewayMisconfigured, GatewayTransient
 
     try:
-        ensure_webhook_endpoint(wait=WAIT_AGAIN if is_registered() else WAIT_FIRST)
+        ensure_webhook_endpoint(wait=WAIT_AGAIN if current() else WAIT_FIRST)
     except GatewayMisconfigured as error:
         raise ImproperlyConfigured(f"STRIPE_SECRET_KEY: Stripe refuses it: {error}") from error
     except GatewayError as error:

@@ -57,5 +57,5 @@ def copy_object(sender: type[Event], event: Event, **_: Any) -> None:
         return
     read_at = timezone.now()
     account = owner_account()
-    found = reading.read([touched], read=stripe_gateway_from_settings().read)
+    found = reading.read([touched], read=stripe_gateway_from_settings().that_can_wait().read)
     tables.write(found, account=account, read_at=read_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 import stripe
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from djstripe.models import WebhookEndpoint
 
-from apps.payments import endpoints, stripe_account, stripe_gateway
+from apps.payments import endpoint_secrets, endpoints, stripe_account, stripe_gateway
 from apps.payments.endpoints import EVENTS, ensure_webhook_endpoint, webhook_url
 from apps.payments.gateway import GatewayMisconfigured, GatewayUnreachable
 from apps.payments.tasks import keep_webhook_endpoint
@@ -157,8 +159,8 @@ def test_raised_api_version_moves_the_endpoint_with_its_events(
         client.v1.webhook_endpoints.update(
             first.id, {"enabled_events": [*EVENTS, "charge.dispute.created"]}
         )
-        assert endpoints.is_registered()
-    assert not endpoints.is_registered()
+        assert endpoints.current() is not None
+    assert endpoints.current() is None
     alive: list[int] = []
     delete = stripe_gateway.StripeGateway.delete_webhook_endpoint
 
@@ -174,7 +176,7 @@ def test_raised_api_version_moves_the_endpoint_with_its_events(
     assert set(there.enabled_events) == {*EVENTS, "charge.dispute.created"}
     assert WebhookEndpoint.objects.get().api_version == stripe_gateway.API_VERSION
     assert alive == [2], "the new one was there before the old one went"
-    assert endpoints.is_registered()
+    assert endpoints.current() is not None
 
 
 def test_outage_of_stripe_does_not_stop_the_start(
@@ -189,7 +191,7 @@ def test_outage_of_stripe_does_not_stop_the_start(
     assert not keep_webhook_endpoint()
     settings.STRIPE_API_HOST = sandbox.url
     assert keep_webhook_endpoint()
-    assert endpoints.is_registered()
+    assert endpoints.current() is not None
     first = WebhookEndpoint.objects.get()
     settings.STRIPE_API_HOST = f"http://127.0.0.1:{free_port()}"
     bootstrap._register_webhook_endpoint()
@@ -227,3 +229,31 @@ def test_address_is_the_one_that_the_shop_answers(settings: Any) -> None:
     endpoint = ensure_webhook_endpoint()
     path = reverse("stripe-webhook", kwargs={"uuid": endpoint.djstripe_uuid})
     assert endpoint.url == settings.SHOP_URL + path
+
+
+def test_secret_rolled_in_the_dashboard_is_handed_on(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stripe signs with both for a time, and nobody restarts anything."""
+    endpoint = ensure_webhook_endpoint()
+    roll = {"do": "roll_secret", "webhook_endpoint": endpoint.id, "expires_in_s": 3600}
+    new = sandbox.control("dashboard", roll)["secret"]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{new}\n"))
+    call_command("webhook_secret")
+    found = endpoint_secrets.of_endpoint(endpoint.djstripe_uuid)
+    assert found is not None
+    assert found.secrets == (new, endpoint.secret)
+    assert new not in capsys.readouterr().out
+    again = ensure_webhook_endpoint()
+    assert (again.id, again.secret) == (endpoint.id, new), "a start keeps what was handed on"
+
+
+def test_wrong_secret_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="No webhook endpoint"):
+        call_command("webhook_secret")
+    ensure_webhook_endpoint()
+    monkeypatch.setattr("sys.stdin", io.StringIO("sk_test_abc\n"))
+    with pytest.raises(CommandError, match="whsec_"):
+        call_command("webhook_secret")
+    with pytest.raises(CommandError, match="24 hours"):
+        call_command("webhook_secret", old_for=25.0)
