@@ -107,11 +107,12 @@ class CurlClient(stripe.HTTPClient):
         lines = [f"{name}: {value}" for name, value in (headers or {}).items()]
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])
+        body = (post_data or "").encode() if method == "post" else b""
+        source = BytesIO(body)
         if method == "post":
-            body = (post_data or "").encode()
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDSIZE, len(body))
-            curl.setopt(pycurl.READFUNCTION, BytesIO(body).read)
+            curl.setopt(pycurl.READFUNCTION, source.read)
             curl.setopt(pycurl.FRESH_CONNECT, 0 if body else 1)
         else:
             curl.setopt(pycurl.HTTPGET, 1)
@@ -126,8 +127,9 @@ class CurlClient(stripe.HTTPClient):
             curl.perform()
         except pycurl.error as error:
             what = f"{curl.errstr() or 'no message'} (curl {error.args[0]})"
-            # What a proxy is asked for the tunnel counts as sent; the transfer had not begun then.
-            began = curl.getinfo(pycurl.PRETRANSFER_TIME) > 0
+            # What a proxy is asked for the tunnel counts as sent. The request itself was not, where
+            # its transfer had not begun and nothing of its body was read.
+            began = curl.getinfo(pycurl.PRETRANSFER_TIME) > 0 or source.tell() > 0
             if curl.getinfo(pycurl.REQUEST_SIZE) == 0 or (self._by_proxy and not began):
                 raise NotSent(  # type: ignore[no-untyped-call]
                     f"No connection: {what}"

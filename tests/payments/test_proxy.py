@@ -106,6 +106,20 @@ def test_kept_tunnel_that_dies_is_no_reason_to_send_again(
     assert len(proxy.requests) == 2, "a new tunnel, for a new call"
 
 
+def test_what_was_sent_and_finds_no_tunnel_again_was_sent(
+    sandbox: SandboxProcess, start: Start
+) -> None:
+    """The kept tunnel breaks after the request, and the proxy opens no other: not "not sent"."""
+    proxy = start()
+    gateway = behind(proxy.url, sandbox)
+    intent = authorize(gateway)
+    sandbox.faults({"fault": "reset_after", "operations": ["payment_intents.capture"], "count": 1})
+    proxy.refuses = 503
+    with pytest.raises(GatewayOutcomeUnknown):
+        gateway.capture(intent.id, key="c1", amount=1999, currency="USD")
+    assert sandbox.intents()[0]["amount_received"] == 1999
+
+
 def test_proxy_of_the_settings_is_used_and_that_of_the_environment_is_not(
     sandbox: SandboxProcess, start: Start, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
