@@ -1,4 +1,5 @@
-"""The headers Content-Security-Policy and Permissions-Policy, for each kind of response.
+"""The headers Content-Security-Policy, Permissions-Policy and (for the page with the card form)
+Cross-Origin-Opener-Policy, for each kind of response.
 
 Four policies, by path:
 
@@ -21,6 +22,7 @@ from django.http.response import HttpResponseBase
 
 from apps.core.api_prefixes import NO_PAGES
 
+CARD_FORM = "/checkout/"
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 _OURS: dict[str, Any] = {
@@ -51,6 +53,11 @@ class PolicyMiddleware(CSPMiddleware):
             response.headers.setdefault("Content-Security-Policy", NOTHING)
             return response
         response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        if request.path_info.startswith(CARD_FORM):
+            # Before Django's SecurityMiddleware, which sets its own only where there is none.
+            response.headers.setdefault(
+                "Cross-Origin-Opener-Policy", settings.CARD_FORM_OPENER_POLICY
+            )
         return super().process_response(request, response)
 
     def get_policy_parts(

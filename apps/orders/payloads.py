@@ -119,10 +119,18 @@ def links(order_id: UUID, *, base_url: str, token: str = "") -> dict[str, str]:
     }
 
 
-def page_url(order_id: UUID, *, base_url: str = "") -> str:
-    """The URL of the order's page with its token: for mails, and for the return from the bank."""
-    token = tokens.order_token(order_id)
-    return f"{base_url or settings.SHOP_URL}/orders/{order_id}/?token={token}"
+def page_url(order_id: UUID) -> str:
+    """The URL of the order's page with its token: for mails."""
+    return f"{settings.SHOP_URL}/orders/{order_id}/?token={tokens.order_token(order_id)}"
+
+
+def return_url(order_id: UUID, *, base_url: str = "") -> str:
+    """Where the bank sends the shopper back to.
+
+    Without the token: gateway and bank keep this address, and whoever has the token has the order.
+    The browser that ordered is known by its session.
+    """
+    return f"{base_url or settings.SHOP_URL}/orders/{order_id}/"
 
 
 def live_url(base_url: str) -> str:

@@ -33,6 +33,7 @@ def sweep() -> None:
     """Enqueue again the tasks whose messages may have been lost, for whatever is due."""
     resume.resume_for_trial()
     resume.resume_turned_away()
+    resume.resume_kept_back()
     if hold_expiry.anything_due():
         dispatch.enqueue_on_commit("orders.advance_sagas")
     dispatch.enqueue_on_commit("payments.apply_webhooks")

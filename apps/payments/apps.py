@@ -7,6 +7,8 @@ class PaymentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.payments.mirror import receivers  # imports models, which are ready only now
+        from apps.payments import stripe_account  # these import models, which are ready only now
+        from apps.payments.mirror import receivers
 
         receivers.take_over()
+        stripe_account.take_over()

@@ -7,6 +7,7 @@ from typing import Any
 from apps.payments.circuit import AdmittedRequest, Circuit
 from apps.payments.gateway_answers import Change, GatewayRefund, Intent
 from apps.payments.gateway_protocol import Gateway
+from apps.payments.order_details import NO_DETAILS, OrderDetails
 
 
 class BreakerGateway:
@@ -22,6 +23,9 @@ class BreakerGateway:
     def admit(self) -> "BreakerGateway":
         return BreakerGateway(self._gateway, self._circuit.admit())
 
+    def that_can_wait(self) -> "BreakerGateway":
+        return BreakerGateway(self._gateway.that_can_wait(), self._circuit)
+
     def authorize(
         self,
         *,
@@ -31,6 +35,7 @@ class BreakerGateway:
         payment_method: str,
         metadata: Mapping[str, str],
         return_url: str,
+        details: OrderDetails = NO_DETAILS,
     ) -> Intent:
         with self._circuit.calling():
             return self._gateway.authorize(
@@ -40,6 +45,7 @@ class BreakerGateway:
                 payment_method=payment_method,
                 metadata=metadata,
                 return_url=return_url,
+                details=details,
             )
 
     def capture(self, intent_id: str, *, key: str, amount: int, currency: str) -> Intent:

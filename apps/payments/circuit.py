@@ -23,6 +23,7 @@ from apps.payments.gateway_errors import (
     GatewayCircuitOpen,
     GatewayError,
     GatewayOutcomeUnknown,
+    GatewayThrottled,
     GatewayUnreachable,
 )
 
@@ -59,6 +60,8 @@ class Circuit:
     def _counting_outcome(self, era: int) -> Iterator[None]:
         try:
             yield
+        except GatewayThrottled:
+            raise  # kept back by ourselves: says nothing about the gateway
         except (GatewayUnreachable, GatewayOutcomeUnknown) as error:
             replayed = isinstance(error, GatewayOutcomeUnknown) and error.replayed
             self._count(era, answered=replayed)

@@ -8,9 +8,9 @@ told only once, when the endpoint is created; so whatever does not fit together 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,8 +19,13 @@ from django.db import connection
 from djstripe.enums import WebhookEndpointValidation
 from djstripe.models import WebhookEndpoint
 
-from apps.payments.gateway import GatewayTransient
-from apps.payments.stripe_gateway import StripeGateway, stripe_gateway_from_settings
+from apps.payments.gateway import GatewayMisconfigured, GatewayTransient
+from apps.payments.stripe_account import owner_account
+from apps.payments.stripe_gateway import (
+    API_VERSION,
+    StripeGateway,
+    stripe_gateway_from_settings,
+)
 
 EVENTS = (
     "payment_intent.amount_capturable_updated",
@@ -36,6 +41,7 @@ EVENTS = (
 """What the shop acts on. Nothing else is subscribed to: every webhook costs a write."""
 
 _OURS = {"registered_by": "storefront"}
+_ALL = "*"
 _LOCK = 0x57454248  # "WEBH": two stacks that start at once must not register twice
 
 
@@ -44,20 +50,30 @@ def webhook_url(uuid: UUID | None = None) -> str:
     return f"{settings.SHOP_URL}/stripe/webhook/" + (f"{uuid}/" if uuid else "")
 
 
+def current() -> WebhookEndpoint | None:
+    """Our row of the endpoint with the shop's present address and API version.
+
+    The gateway is not asked: it may have forgotten it.
+    """
+    return next(filter(_fits, _rows()), None)
+
+
 def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> WebhookEndpoint:
     """Have exactly one endpoint of this shop, at the gateway and in our table. Idempotent.
 
     Waits until the gateway answers, at most `wait`; then the last failure is raised. A refusal
     is raised at once: Stripe, unlike the sandbox, takes no address that the internet cannot
-    reach.
+    reach, and a restricted key may lack the right.
 
-    1. A row of ours with the shop's present address that the gateway knows, too: kept, its
-       events corrected if need be.
-    2. Any other row of ours is useless: the gateway forgot it (the sandbox was reset, the key
-       changed), or the shop moved to another address. Deleted on both sides.
-    3. The gateway has one of this address that no row belongs to (we died between its creation
+    1. A row of ours with the shop's present address and API version that the gateway knows, too:
+       kept. Events that it lacks are added; those that a person added at the gateway stay.
+    2. Else one is created, with the events of the one that it replaces, and kept with its secret.
+       It comes before the old one goes, so that no event falls between the two.
+    3. Any other row of ours is useless: the gateway forgot it (the sandbox was reset, the key
+       changed), the shop moved to another address, or the API version was raised, which cannot be
+       changed at an endpoint. Deleted on both sides.
+    4. The gateway has one of this address that no row belongs to (we died between its creation
        and our writing it down): its secret is lost, so it is deleted there.
-    4. Create one, and keep it with its secret.
     """
     gateway = stripe_gateway_from_settings()
     deadline = time.monotonic() + wait.total_seconds()
@@ -66,6 +82,8 @@ def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> Webho
         try:
             with _one_at_a_time():
                 return _ensure(gateway)
+        except GatewayMisconfigured:
+            raise  # waiting does not mend a key
         except GatewayTransient:
             if time.monotonic() + pause_s > deadline:
                 raise
@@ -75,49 +93,91 @@ def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> Webho
 
 def _ensure(gateway: StripeGateway) -> WebhookEndpoint:
     there = {endpoint["id"]: endpoint for endpoint in gateway.webhook_endpoints()}
-    kept: WebhookEndpoint | None = None
-    for row in WebhookEndpoint.objects.filter(metadata__contains=_OURS).order_by("-created"):
-        registered = there.pop(row.id, None)
-        if kept is None and registered is not None and _fits(row, registered["url"]):
-            kept = row
-            _mend(gateway, row, registered)
-            continue
-        if registered is not None:
-            gateway.delete_webhook_endpoint(row.id)
-        row.delete()
+    rows = _rows()
+    kept = next((row for row in rows if _agree(row, there.get(row.id))), None)
+    if kept is not None:
+        _mend(gateway, kept, there[kept.id])
+    else:
+        replaced = [
+            there[row.id]["enabled_events"] if row.id in there else row.enabled_events
+            for row in rows
+        ]
+        kept = _create(gateway, events=_with_ours(event for some in replaced for event in some))
+    for row in rows:
+        if row.pk != kept.pk:
+            if row.id in there:
+                gateway.delete_webhook_endpoint(row.id)
+            row.delete()
+    known = {row.id for row in rows}
     for registered in there.values():
-        if registered["metadata"].items() >= _OURS.items() and registered["url"].startswith(
-            webhook_url()
+        if (
+            registered["id"] not in known
+            and registered["metadata"].items() >= _OURS.items()
+            and registered["url"].startswith(webhook_url())
         ):
             gateway.delete_webhook_endpoint(registered["id"])
-    if kept is not None:
-        return kept
+    return kept
+
+
+def _rows() -> list[WebhookEndpoint]:
+    return list(WebhookEndpoint.objects.filter(metadata__contains=_OURS).order_by("-created"))
+
+
+def _create(gateway: StripeGateway, *, events: Sequence[str]) -> WebhookEndpoint:
+    account = owner_account()  # may fail; nothing is registered yet
     uuid = uuid4()
     created = gateway.create_webhook_endpoint(
-        url=webhook_url(uuid), events=EVENTS, metadata={**_OURS, "djstripe_uuid": str(uuid)}
+        url=webhook_url(uuid), events=events, metadata={**_OURS, "djstripe_uuid": str(uuid)}
     )
-    endpoint = WebhookEndpoint.sync_from_stripe_data(
-        {**created, "djstripe_validation_method": WebhookEndpointValidation.verify_signature},
-        api_key=settings.STRIPE_SECRET_KEY,
+    secret = created.pop("secret")
+    row: WebhookEndpoint = WebhookEndpoint.objects.create(
+        id=created["id"],
+        livemode=created["livemode"],
+        created=datetime.fromtimestamp(created["created"], UTC),
+        metadata=created["metadata"],
+        stripe_data=created,
+        djstripe_owner_account_id=account,
+        api_version=created["api_version"],
+        enabled_events=created["enabled_events"],
+        secret=secret,
+        status=created["status"],
+        url=created["url"],
+        djstripe_uuid=uuid,
+        djstripe_validation_method=WebhookEndpointValidation.verify_signature,
     )
-    # dj-stripe keeps the answer whole; the secret needs to stand in one place, not in two.
-    endpoint.stripe_data.pop("secret", None)
-    endpoint.save(update_fields=["stripe_data"])
-    return endpoint
+    return row
 
 
 def _mend(gateway: StripeGateway, row: WebhookEndpoint, registered: Mapping[str, Any]) -> None:
-    if registered["status"] == "enabled" and set(registered["enabled_events"]) == set(EVENTS):
-        return
-    gateway.update_webhook_endpoint(row.id, events=EVENTS)
-    row.enabled_events, row.status = list(EVENTS), "enabled"
-    row.save(update_fields=["enabled_events", "status"])
+    events = _with_ours(registered["enabled_events"])
+    if registered["status"] != "enabled" or set(registered["enabled_events"]) != set(events):
+        gateway.update_webhook_endpoint(row.id, events=events)
+    if (row.status, sorted(row.enabled_events)) != ("enabled", sorted(events)):
+        row.enabled_events, row.status = events, "enabled"
+        row.save(update_fields=["enabled_events", "status"])
 
 
-def _fits(row: WebhookEndpoint, url: str) -> bool:
+def _with_ours(events: Iterable[str]) -> list[str]:
+    """`events`, and those of ours that are not among them."""
+    found = list(dict.fromkeys(events))
+    return [_ALL] if _ALL in found else [*found, *(e for e in EVENTS if e not in found)]
+
+
+def _agree(row: WebhookEndpoint, registered: Mapping[str, Any] | None) -> bool:
+    """Whether the row and what the gateway has registered are one endpoint that can be used."""
+    return (
+        registered is not None
+        and _fits(row)
+        and registered["url"] == row.url
+        and registered["api_version"] == API_VERSION
+    )
+
+
+def _fits(row: WebhookEndpoint) -> bool:
     return (
         bool(row.secret)
-        and url == row.url == webhook_url(row.djstripe_uuid)
+        and row.url == webhook_url(row.djstripe_uuid)
+        and row.api_version == API_VERSION
         and row.djstripe_validation_method == WebhookEndpointValidation.verify_signature
     )
 

@@ -7,6 +7,7 @@
       GatewayUnreachable     certainly not sent
         GatewayCircuitOpen     not tried either: the circuit breaker is open (breaker.py)
       GatewayBusy            answered, certainly not executed (429, 409)
+        GatewayThrottled       not sent: we keep to the gateway's limits (request_budget.py)
       GatewayMisconfigured   our credentials are refused: not executed, staff must act
       GatewayOutcomeUnknown  may have executed. See below.
 
@@ -60,7 +61,8 @@ class PaymentDeclined(GatewayError):
 class GatewayRefused(GatewayError):
     """The request is invalid, or wrong in the payment's present state. Permanent.
 
-    `intent` is the payment as it is now, when the gateway included it in the refusal.
+    `intent` is the payment as it is now, when the gateway included it in the refusal. `param` names
+    the parameter that is wrong, if the gateway did.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class GatewayRefused(GatewayError):
         code: str,
         intent_id: str | None = None,
         intent: Intent | None = None,
+        param: str = "",
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, request_id=request_id)
         self.code = code
         self.intent_id = intent_id
         self.intent = intent
+        self.param = param
 
 
 class GatewayTransient(GatewayError):
@@ -101,6 +105,10 @@ class GatewayBusy(GatewayTransient):
     ) -> None:
         super().__init__(message, request_id=request_id)
         self.retry_after = retry_after
+
+
+class GatewayThrottled(GatewayBusy):
+    """Not sent: it would be more requests a second than the gateway takes."""
 
 
 class GatewayMisconfigured(GatewayTransient):

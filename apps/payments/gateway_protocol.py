@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from apps.payments.gateway_answers import Change, GatewayRefund, Intent
+from apps.payments.order_details import NO_DETAILS, OrderDetails
 
 
 class Gateway(Protocol):
@@ -24,6 +25,9 @@ class Gateway(Protocol):
         Raises GatewayCircuitOpen, before anything is stored or sent for the request.
         """
 
+    def that_can_wait(self) -> Gateway:
+        """The gateway for calls that no shopper waits for: they leave the limits to the others."""
+
     def authorize(
         self,
         *,
@@ -33,11 +37,13 @@ class Gateway(Protocol):
         payment_method: str,
         metadata: Mapping[str, str],
         return_url: str,
+        details: OrderDetails = NO_DETAILS,
     ) -> Intent:
         """Authorize `amount` on a card; `capture` takes the money later.
 
         `metadata` carries `payment_id` and `order_id`, by which `find` recognises the payment, and
-        the mark of this `shop`: others may use the same account.
+        the mark of this `shop`: others may use the same account. `details` are of the order, for
+        fraud checks and disputes; what the gateway does not take of them costs no payment.
         Returns REQUIRES_CAPTURE, REQUIRES_ACTION (send the shopper to `next_action_url`; the
         gateway sends them back to `return_url`) or PROCESSING.
         """

@@ -12,6 +12,7 @@ from apps.core.metrics import (
 )
 from apps.payments.circuit_state import CLOSED, HALF_OPEN, OPEN, OPENED_KEY, STATE_KEY
 from apps.payments.models import Discrepancy, Reconciliation, WebhookInbox
+from apps.payments.request_budget import TURNED_AWAY_KEY
 
 _RECEIVED = "state = 'received'"
 _UNMIRRORED = "mirrored_at IS NULL AND mirror_attempts < 8 AND state IN ('applied', 'ignored')"
@@ -89,6 +90,13 @@ register(
         name="gateway_circuit_opened",
         about="How often the circuit has opened",
         commands=[("GET", OPENED_KEY)],
+        value=lambda replies: float(replies[0] or 0),
+        rises_only=True,
+    ),
+    RedisReading(
+        name="gateway_kept_back",
+        about="Calls not sent, because the gateway takes no more requests a second",
+        commands=[("GET", TURNED_AWAY_KEY)],
         value=lambda replies: float(replies[0] or 0),
         rises_only=True,
     ),

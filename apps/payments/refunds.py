@@ -35,6 +35,7 @@ from apps.payments.gateway import (
     GatewayOutcomeUnknown,
     GatewayRefund,
     GatewayRefused,
+    GatewayThrottled,
     GatewayTransient,
     get_gateway,
 )
@@ -279,7 +280,7 @@ def _send(refund: Refund, fence: datetime) -> None:
         detail = sent.transient or (sent.refund.status if sent.refund else "")
     except GatewayTransient as trouble:
         outcome, detail = "retry", f"{type(trouble).__name__}: {trouble}"
-        asked = not isinstance(trouble, GatewayCircuitOpen)
+        asked = not isinstance(trouble, (GatewayCircuitOpen, GatewayThrottled))
     except GatewayRefused as no:
         outcome, detail = "refused", str(no)
     failpoints.reach("refund", "after_ask")

@@ -9,10 +9,11 @@ from apps.payments.gateway_errors import (
     GatewayMisconfigured,
     GatewayOutcomeUnknown,
     GatewayRefused,
+    GatewayThrottled,
     GatewayUnreachable,
     PaymentDeclined,
 )
-from apps.payments.stripe_http import NotSent
+from apps.payments.stripe_http import NotSent, Throttled
 from apps.payments.stripe_shapes import read_intent
 
 
@@ -25,6 +26,8 @@ def raise_named(error: stripe.StripeError, *, intent_id: str | None) -> NoReturn
     headers = error.headers or {}
     request_id = error.request_id
     message = error.user_message or type(error).__name__
+    if isinstance(error, Throttled):
+        raise GatewayThrottled(message, retry_after=error.retry_after) from error
     if isinstance(error, NotSent):
         raise GatewayUnreachable(message) from error
     if isinstance(error, stripe.APIConnectionError):
@@ -53,6 +56,7 @@ def raise_named(error: stripe.StripeError, *, intent_id: str | None) -> NoReturn
             code=code,
             intent_id=shown["id"] if shown else intent_id,
             intent=read_intent(shown) if shown else None,
+            param=detail.get("param") or "",
             request_id=request_id,
         ) from error
     # 5xx, or an answer that is not Stripe's (a proxy's page): it may have executed.

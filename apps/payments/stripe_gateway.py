@@ -13,6 +13,7 @@ telemetry is off.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +23,12 @@ from django.conf import settings
 
 from apps.payments.gateway_amounts import to_gateway
 from apps.payments.gateway_answers import PAGE, Change, GatewayRefund, Intent
+from apps.payments.gateway_errors import GatewayRefused
+from apps.payments.order_details import NO_DETAILS, OrderDetails
+from apps.payments.request_budget import RequestBudget, budget_from_settings
 from apps.payments.stripe_errors import raise_named
 from apps.payments.stripe_http import CurlClient
-from apps.payments.stripe_shapes import read_intent, read_refund
+from apps.payments.stripe_shapes import described, read_intent, read_refund
 
 # Pinned: a newer library must not change the shape of what is read here.
 API_VERSION = "2026-08-26.dahlia"
@@ -46,7 +50,8 @@ stripe.enable_telemetry = False
 class StripeGateway:
     """`Gateway` over Stripe's API, or the sandbox's. Its calls are documented at the protocol.
 
-    `api_host` is a URL like https://api.stripe.com. Safe to share between threads.
+    `api_host` is a URL like https://api.stripe.com. `proxy` and `budget` are those of CurlClient,
+    `can_wait` is the budget of what can wait. Safe to share between threads.
     """
 
     def __init__(
@@ -56,19 +61,35 @@ class StripeGateway:
         api_host: str,
         connect_timeout_s: float = 2.0,
         read_timeout_s: float = 8.0,
+        proxy: str = "",
+        budget: RequestBudget | None = None,
+        can_wait: RequestBudget | None = None,
     ) -> None:
-        self._client = stripe.StripeClient(
-            secret_key,
-            stripe_version=API_VERSION,
-            base_addresses={"api": api_host.rstrip("/")},
-            max_network_retries=0,
-            http_client=CurlClient(
-                connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
-            ),
-        )
+        def client(budget: RequestBudget | None) -> stripe.StripeClient:
+            return stripe.StripeClient(
+                secret_key,
+                stripe_version=API_VERSION,
+                base_addresses={"api": api_host.rstrip("/")},
+                max_network_retries=0,
+                http_client=CurlClient(
+                    connect_timeout_s=connect_timeout_s,
+                    read_timeout_s=read_timeout_s,
+                    proxy=proxy,
+                    budget=budget,
+                ),
+            )
+
+        self._client = client(budget)
+        self._patient: StripeGateway | None = None
+        if can_wait is not None:
+            self._patient = copy.copy(self)
+            self._patient._client = client(can_wait)
 
     def admit(self) -> StripeGateway:
         return self  # without a circuit breaker every call is sent
+
+    def that_can_wait(self) -> StripeGateway:
+        return self._patient or self
 
     def authorize(
         self,
@@ -79,22 +100,29 @@ class StripeGateway:
         payment_method: str,
         metadata: Mapping[str, str],
         return_url: str,
+        details: OrderDetails = NO_DETAILS,
     ) -> Intent:
-        return read_intent(
-            self._call(
-                "post",
-                "/v1/payment_intents",
-                idempotency_key=key,
-                amount=to_gateway(amount, currency),
-                currency=currency.lower(),
-                payment_method=payment_method,
-                payment_method_types=["card"],
-                capture_method="manual",
-                confirm=True,
-                metadata=dict(metadata),
-                return_url=return_url,
-            )
-        )
+        request = {
+            "idempotency_key": key,
+            "amount": to_gateway(amount, currency),
+            "currency": currency.lower(),
+            "payment_method": payment_method,
+            "payment_method_types": ["card"],
+            "capture_method": "manual",
+            "confirm": True,
+            "return_url": return_url,
+            **described(details, metadata),
+        }
+        try:
+            shown = self._call("post", "/v1/payment_intents", **request)
+        except GatewayRefused as refused:
+            # An address that Stripe does not take must not cost the shopper the order. Nothing was
+            # executed or stored under the key: Stripe checks parameters before that.
+            if not refused.param.startswith("shipping"):
+                raise
+            del request["shipping"]
+            shown = self._call("post", "/v1/payment_intents", **request)
+        return read_intent(shown)
 
     def capture(self, intent_id: str, *, key: str, amount: int, currency: str) -> Intent:
         return read_intent(
@@ -306,25 +334,33 @@ class StripeGateway:
         return data
 
 
-def stripe_gateway_from_settings() -> StripeGateway:
-    """A gateway for the key, the host and the time-outs of Django's settings."""
+def stripe_gateway_from_settings(*, secret_key: str = "") -> StripeGateway:
+    """A gateway for the key, the host and the time-outs of Django's settings.
+
+    `secret_key`: another key in place of the setting's.
+    """
     return StripeGateway(
-        secret_key=settings.STRIPE_SECRET_KEY,
+        secret_key=secret_key or settings.STRIPE_SECRET_KEY,
         api_host=getattr(settings, "STRIPE_API_HOST", stripe.DEFAULT_API_BASE),
         connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
         read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
+        proxy=settings.STRIPE_PROXY,
+        budget=budget_from_settings(),
+        can_wait=budget_from_settings(background=True),
     )
 
 
 def bound_library_calls() -> None:
-    """Set our time-outs for the library's module-level functions, which dj-stripe calls.
+    """Set our time-outs, proxy and limits for the library's module-level functions.
 
-    The library's own time-out is 80 s.
+    dj-stripe calls those, for the mirror, which can wait. The library's own time-out is 80 s.
     """
     if not isinstance(stripe.default_http_client, CurlClient):
         stripe.default_http_client = CurlClient(
             connect_timeout_s=settings.GATEWAY_CONNECT_TIMEOUT.total_seconds(),
             read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
+            proxy=settings.STRIPE_PROXY,
+            budget=budget_from_settings(background=True),
         )
 
 

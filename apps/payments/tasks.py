@@ -1,5 +1,5 @@
 """Celery tasks of the payments: apply webhooks, mirror events, send refunds, tell that the gateway
-answers again, compare the gateway's books with ours."""
+answers again, compare the gateway's books with ours, register where webhooks go."""
 
 import logging
 import time
@@ -8,8 +8,8 @@ from datetime import timedelta
 from celery import shared_task
 
 from apps.core import dispatch
-from apps.payments import inbox, mirror, refunds, webhook_log
-from apps.payments.gateway import GatewayTransient
+from apps.payments import endpoints, inbox, mirror, refunds, webhook_log
+from apps.payments.gateway import GatewayError, GatewayTransient
 from apps.payments.models import Reconciliation
 from apps.payments.reconciler import schedule
 from apps.payments.signals import gateway_recovered
@@ -72,3 +72,16 @@ def reconcile() -> None:
             return  # its row says so; in a minute once more
         if run.is_under_way and scope not in EVERY:
             dispatch.enqueue_on_commit("payments.reconcile")
+
+
+@shared_task(name="payments.keep_webhook_endpoint")
+def keep_webhook_endpoint() -> bool:
+    """Register the webhook endpoint where the start could not, because Stripe did not answer."""
+    if endpoints.current() is not None:
+        return True
+    try:
+        endpoints.ensure_webhook_endpoint(wait=timedelta(0))
+    except GatewayError as error:
+        logger.warning("no webhook endpoint is registered: %s", error)
+        return False
+    return True

@@ -8,22 +8,32 @@ leave nothing but a row in the log of webhooks, within a cap (webhook_log.py).
 import json
 import logging
 import time
+from contextlib import suppress
+from typing import NamedTuple
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
-from djstripe.models import WebhookEndpoint
 
 from apps.core.client_addresses import client_address
-from apps.payments import inbox, webhook_log
+from apps.payments import endpoint_secrets, inbox, webhook_log
+from apps.payments.endpoint_secrets import EndpointSecrets
 from apps.payments.signature import BadSignature, verify
 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 512_000
 REMEMBER_FOR = 5.0  # seconds
-_remembered: dict[UUID, tuple[float, tuple[str, int, bool]]] = {}
+LOOK_AGAIN = 0.5  # seconds
+
+
+class _Remembered(NamedTuple):
+    endpoint: EndpointSecrets
+    good_until: float  # time.monotonic
+
+
+_remembered: dict[UUID, _Remembered] = {}
 
 
 @csrf_exempt
@@ -65,12 +75,8 @@ def keep(uuid: UUID, *, body: bytes, signature: str, remote_ip: str | None = Non
     `uuid` is that of the address, `signature` the Stripe-Signature header, `remote_ip` the sender's
     address for the log.
     """
-    endpoint = _endpoint(uuid)
-    if endpoint is None:
-        raise NoSuchEndpoint
-    secret, tolerance, livemode = endpoint
     try:
-        verify(body, signature, secret=secret, tolerance=tolerance)
+        endpoint = _verified(uuid, body, signature)
         event = json.loads(body)
         event_id, event_type = event["id"], event["type"]
         if not (isinstance(event_id, str) and isinstance(event_type, str) and "\0" not in event_id):
@@ -79,31 +85,61 @@ def keep(uuid: UUID, *, body: bytes, signature: str, remote_ip: str | None = Non
         logger.warning("webhook refused: %s", type(error).__name__)
         raise NotAnEvent(f"{type(error).__name__}: {error}") from error
     # Signed, but of the other mode: stored for staff to see, never applied.
-    other_mode = "" if event.get("livemode", False) == livemode else "event of the other mode"
+    other_mode = (
+        "" if event.get("livemode", False) == endpoint.livemode else "event of the other mode"
+    )
     try:
         inbox.store(event, body=body, quarantine=other_mode, endpoint=uuid, remote_ip=remote_ip)
     except inbox.Garbled as error:
         raise NotAnEvent("Garbled") from error
 
 
-def _endpoint(uuid: UUID) -> tuple[str, int, bool] | None:
-    """(secret, tolerance in seconds, live mode) of dj-stripe's row, kept for REMEMBER_FOR.
+def _verified(uuid: UUID, body: bytes, signature: str) -> EndpointSecrets:
+    """The endpoint, one of whose secrets signs `body`. Raises NoSuchEndpoint, BadSignature."""
+    endpoint = _endpoint(uuid)
+    if endpoint is None:
+        raise NoSuchEndpoint
+    try:
+        _verify(body, signature, endpoint)
+    except BadSignature:
+        newer = _looked_up_again(uuid)
+        if newer is None or newer.secrets == endpoint.secrets:
+            raise
+        _verify(body, signature, newer)
+        return newer
+    return endpoint
 
-    Two webhooks an order need the same row. A changed secret counts after that time.
+
+def _verify(body: bytes, header: str, endpoint: EndpointSecrets) -> None:
+    """Raise BadSignature unless one of the endpoint's secrets signs `body`."""
+    *others, last = endpoint.secrets
+    for secret in others:
+        with suppress(BadSignature):
+            return verify(body, header, secret=secret, tolerance=endpoint.tolerance)
+    return verify(body, header, secret=last, tolerance=endpoint.tolerance)
+
+
+def _endpoint(uuid: UUID) -> EndpointSecrets | None:
+    """What the tables say of an endpoint, kept for REMEMBER_FOR: two webhooks an order ask for it.
+
+    A secret that is no longer valid is refused after that time; a new one is found when it is used.
     """
     known = _remembered.get(uuid)
-    if known is not None and time.monotonic() < known[0]:
-        return known[1]
-    found = _look_up(uuid)
+    if known is not None and time.monotonic() < known.good_until:
+        return known.endpoint
+    found = endpoint_secrets.of_endpoint(uuid)
     if found is not None:  # else a client that guesses addresses would fill the memory
-        _remembered[uuid] = (time.monotonic() + REMEMBER_FOR, found)
+        _remembered[uuid] = _Remembered(found, time.monotonic() + REMEMBER_FOR)
     return found
 
 
-def _look_up(uuid: UUID) -> tuple[str, int, bool] | None:
-    row = (
-        WebhookEndpoint.objects.filter(djstripe_uuid=uuid)
-        .values_list("secret", "djstripe_tolerance", "livemode")
-        .first()
-    )
-    return (row[0], row[1], bool(row[2])) if row and row[0] else None
+def _looked_up_again(uuid: UUID) -> EndpointSecrets | None:
+    """What the tables say now, for a signature that does not match: the secret may be new.
+
+    Not more often than every LOOK_AGAIN seconds: anybody can send a wrong signature.
+    """
+    known = _remembered.get(uuid)
+    if known is None or time.monotonic() < known.good_until - REMEMBER_FOR + LOOK_AGAIN:
+        return None
+    _remembered.pop(uuid, None)
+    return _endpoint(uuid)

@@ -62,6 +62,11 @@ CELERY_BEAT_SCHEDULE = {
     "expire-holds": {"task": "orders.expire_holds", "schedule": 15.0, "options": _EXPIRES},
     "reconcile": {"task": "payments.reconcile", "schedule": 60.0, "options": _EXPIRES},
     "mirror": {"task": "payments.mirror_events", "schedule": 5.0, "options": _EXPIRES},
+    "endpoint": {
+        "task": "payments.keep_webhook_endpoint",
+        "schedule": 300.0,
+        "options": _EXPIRES,
+    },
     "warm-sales": {"task": "flash_sales.warm_pages", "schedule": 60.0, "options": _EXPIRES},
     "mail": {"task": "notifications.deliver", "schedule": 5.0, "options": _EXPIRES},
     "forget-answers": {"task": "api.forget_answers", "schedule": 3600.0, "options": _EXPIRES},

@@ -13,31 +13,42 @@ def websocket_source() -> str:
     return f"{'wss' if parts.scheme in ('https', 'wss') else 'ws'}://{parts.netloc}"
 
 
-_stripe: list[str] = [] if USES_SANDBOX else ["https://js.stripe.com", "https://api.stripe.com"]
+# What Stripe.js needs: https://docs.stripe.com/security/guide#content-security-policy. Its frames
+# come from changing subdomains of js.stripe.com. Left out of that list: maps.googleapis.com, which
+# only Stripe's form for addresses asks. The shop has its own, and whoever may load scripts from
+# there can have it call any function by name.
+_stripe_scripts: list[str] = []
+_stripe_frames: list[str] = []
+_stripe_calls: list[str] = []
+if not USES_SANDBOX:
+    _stripe_scripts = ["https://js.stripe.com", "https://*.js.stripe.com"]
+    _stripe_frames = [*_stripe_scripts, "https://hooks.stripe.com"]
+    _stripe_calls = ["https://api.stripe.com"]
 CONTENT_SECURITY_POLICY = {
     # Admin and API browser have policies of their own: apps/core/csp.py.
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        "script-src": ["'self'", "https://js.stripe.com"] if _stripe else ["'self'"],
+        "script-src": ["'self'", *_stripe_scripts],
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
-        "connect-src": ["'self'", websocket_source(), *_stripe],
-        "frame-src": ["https://js.stripe.com", "https://hooks.stripe.com"]
-        if _stripe
-        else ["'none'"],
+        "connect-src": ["'self'", websocket_source(), *_stripe_calls],
+        "frame-src": _stripe_frames or ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],
         "object-src": ["'none'"],
     },
 }
-_payment = '(self "https://js.stripe.com")' if _stripe else "()"
+_payment = "()" if USES_SANDBOX else '(self "https://js.stripe.com")'
 PERMISSIONS_POLICY = (
     "camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(),"
     f" midi=(), payment={_payment}, usb=(), xr-spatial-tracking=()"
 )
 X_FRAME_OPTIONS = "DENY"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# On the pages with the card form. A wallet opens a window of its own and has to tell the page how
+# it ended; "same-origin" cuts the two apart (Stripe.js supports no isolated page either).
+CARD_FORM_OPENER_POLICY = "same-origin" if USES_SANDBOX else "same-origin-allow-popups"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True

@@ -13,7 +13,8 @@ from apps.core import (
 )
 
 # Names are an interface: dashboards and alerts use them.
-COUNTERS = {"orders_accepted", "database_deadlocks", "gateway_circuit_opened"}
+COUNTERS = {"orders_accepted", "database_deadlocks", "gateway_circuit_opened",
+            "gateway_kept_back"}  # fmt: skip
 GAUGES = {
     "sagas_open",
     "sagas_open_by_step",

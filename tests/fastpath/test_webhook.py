@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from djstripe.models import WebhookEndpoint
 
 from apps.fastpath.webhook import WebhookShortcut
 from apps.payments import inbox, webhooks
@@ -98,7 +99,7 @@ def test_exchanged_secret_counts_after_a_moment(
     monkeypatch.setattr(webhooks, "REMEMBER_FOR", 0.0)
     event, to = an_event("charge.succeeded", {}), shop.endpoint()
     assert answer(WebhookShortcut(behind), request(to, event))[0] == "200 OK"
-    webhooks.WebhookEndpoint.objects.update(secret="whsec_another")
+    WebhookEndpoint.objects.update(secret="whsec_another")
 
     assert answer(WebhookShortcut(behind), request(to, event))[0] == "400 Bad Request"
 

@@ -32,9 +32,10 @@ def test_list_that_breaks_off_is_a_failure(upstream: UnreliableGateway, a_proces
 
 def shown() -> dict[str, float]:
     """`/metrics` lines about the circuit."""
+    circuit = "storefront_gateway_circuit"
     text = metrics_scrape.scrape().decode()
-    lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("storefront_gat")]
-    return {name.removeprefix("storefront_gateway_circuit"): float(value) for name, value in lines}
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(circuit)]
+    return {name.removeprefix(circuit): float(value) for name, value in lines}
 
 
 @pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import stripe
 
 from apps.payments import gateway as gateways
 from apps.payments.gateway import (
@@ -24,6 +26,7 @@ from apps.payments.gateway import (
     IntentStatus,
     PaymentDeclined,
 )
+from apps.payments.order_details import OrderDetails
 from apps.payments.stripe_gateway import StripeGateway
 from tests.payments.sandbox_process import KEY, SandboxProcess, free_port
 
@@ -63,6 +66,66 @@ def test_authorize_capture_refund(gateway: StripeGateway) -> None:
     assert (refund.amount, refund.status, refund.intent_id) == (500, "succeeded", intent.id)
     assert gateway.retrieve(intent.id).amount_refunded == 500
     assert gateway.retrieve_refunds(intent.id) == [refund]
+
+
+SHIPPED_TO = {
+    "name": "Alice Archer",
+    "line1": "12 Kettle Lane",
+    "line2": "",
+    "city": "Portland",
+    "region": "OR",
+    "postal_code": "97214",
+    "country": "US",
+    "phone": "+15035550100",
+}
+
+
+def test_payment_says_what_it_is_for(gateway: StripeGateway, client: stripe.StripeClient) -> None:
+    """Stripe's fraud checks and a dispute have little else to go by."""
+    details = OrderDetails(
+        number="KP-1042",
+        email="alice@example.com",
+        billing_name="Alice Archer",
+        shipping=SHIPPED_TO,
+    )
+    intent = authorize(gateway, details=details)
+    shown = json.loads(str(client.v1.payment_intents.retrieve(intent.id)))
+    assert shown["description"] == "Order KP-1042"
+    assert shown["metadata"]["email"] == "alice@example.com"
+    assert shown["metadata"]["billing_name"] == "Alice Archer"
+    assert shown["metadata"]["order"] == "KP-1042"
+    assert shown["receipt_email"] is None, "Stripe would mail a receipt beside the shop's own"
+    assert shown["shipping"]["name"] == "Alice Archer"
+    assert shown["shipping"]["phone"] == "+15035550100"
+    assert shown["shipping"]["address"] == {
+        "line1": "12 Kettle Lane",
+        "line2": None,
+        "city": "Portland",
+        "state": "OR",
+        "postal_code": "97214",
+        "country": "US",
+    }
+
+
+def test_address_that_stripe_does_not_take_costs_no_order(
+    gateway: StripeGateway, client: stripe.StripeClient, sandbox: SandboxProcess
+) -> None:
+    details = OrderDetails(number="KP-7", shipping=SHIPPED_TO | {"country": "Oregon"})
+    intent = authorize(gateway, details=details)
+    assert intent.status is IntentStatus.REQUIRES_CAPTURE
+    assert len(sandbox.intents()) == 1
+    shown = json.loads(str(client.v1.payment_intents.retrieve(intent.id)))
+    assert (shown["shipping"], shown["description"]) == (None, "Order KP-7")
+
+
+def test_payment_of_an_older_release_is_asked_as_it_was(
+    gateway: StripeGateway, client: stripe.StripeClient
+) -> None:
+    """It kept no details; under its key the request must stay the same."""
+    intent = authorize(gateway, details=OrderDetails.of({}))
+    shown = json.loads(str(client.v1.payment_intents.retrieve(intent.id)))
+    assert (shown["shipping"], shown["description"]) == (None, None)
+    assert "email" not in shown["metadata"]
 
 
 def test_partial_capture_and_void_are_no_refunds(gateway: StripeGateway) -> None:

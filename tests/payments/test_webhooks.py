@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import random
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import stripe
 from django.db import OperationalError
+from djstripe.models import WebhookEndpoint
 
-from apps.payments import inbox
-from apps.payments.models import WebhookInbox
+from apps.payments import endpoint_secrets, inbox, webhooks
+from apps.payments.models import RolledSecret, WebhookInbox
 from apps.payments.signature import BadSignature, verify
 from tests.orders.purchases import (
     TOTAL,
@@ -143,6 +145,87 @@ def test_door_without_a_secret_is_closed(shop: Shop, waiting: Any) -> None:
 @pytest.mark.parametrize("method", ["get", "put", "delete", "head", "patch"])
 def test_only_post_is_answered(shop: Shop, method: str) -> None:
     assert getattr(shop.browser, method)(shop.endpoint()).status_code == 405
+
+
+# --- Secrets that are rolled ----------------------------------------------------------------------
+
+NEW_SECRET = "whsec_" + "n" * 32
+
+
+@pytest.fixture
+def endpoint(shop: Shop) -> WebhookEndpoint:
+    """The shop's endpoint, whose secret the receiving code knows already."""
+    webhooks._remembered.clear()
+    assert shop.post_webhook(an_event("x.before", {})) == 200
+    return WebhookEndpoint.objects.get()
+
+
+def long_after_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "LOOK_AGAIN", 0.0)
+
+
+def test_two_secrets_are_good_at_once(
+    shop: Shop, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_after_the_last_look(monkeypatch)
+    assert endpoint_secrets.roll(endpoint, NEW_SECRET, old_for=timedelta(hours=24))
+    with_new, with_old = an_event("x.new", {}), an_event("x.old", {})
+    new = signed(json.dumps(with_new).encode(), secret=NEW_SECRET)
+    assert shop.post_webhook(with_new, signature=new) == 200, "learnt without a restart"
+    assert shop.post_webhook(with_old) == 200
+    both = an_event("x.both", {})
+    body = json.dumps(both).encode()
+    header = f"{signed(body)},{signed(body, secret=NEW_SECRET).partition(',')[2]}"
+    assert shop.post_webhook(both, signature=header) == 200
+
+
+def test_old_secret_ends_with_its_time(shop: Shop, endpoint: WebhookEndpoint) -> None:
+    endpoint_secrets.roll(endpoint, NEW_SECRET, old_for=timedelta(hours=1))
+    RolledSecret.objects.update(valid_until="2020-01-01T00:00Z")
+    webhooks._remembered.clear()  # REMEMBER_FOR has passed
+    assert shop.post_webhook(an_event("x.old", {})) == 400
+    event = an_event("x.new", {})
+    new = signed(json.dumps(event).encode(), secret=NEW_SECRET)
+    assert shop.post_webhook(event, signature=new) == 200
+
+
+def test_new_secret_alone_is_learnt_from_the_first_webhook(
+    shop: Shop, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_after_the_last_look(monkeypatch)
+    endpoint_secrets.roll(endpoint, NEW_SECRET, old_for=timedelta(0))
+    event = an_event("x.new", {})
+    new = signed(json.dumps(event).encode(), secret=NEW_SECRET)
+    assert shop.post_webhook(event, signature=new) == 200
+    assert shop.post_webhook(an_event("x.old", {})) == 400
+
+
+def test_wrong_signatures_do_not_ask_the_database_each_time(
+    shop: Shop, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "LOOK_AGAIN", 3600.0)
+    looks: list[Any] = []
+    monkeypatch.setattr(endpoint_secrets, "of_endpoint", looks.append)
+    body = json.dumps(an_event("x", {})).encode()
+    for _ in range(5):
+        assert shop.post_webhook(body, signature=forged(body)) == 400
+    assert looks == []
+
+
+@pytest.mark.parametrize("text", ["", "whsec_", "sk_test_" + "a" * 32, "whsec_" + "é" * 32])
+def test_what_is_no_secret_changes_nothing(endpoint: WebhookEndpoint, text: str) -> None:
+    with pytest.raises(endpoint_secrets.NotASecret):
+        endpoint_secrets.roll(endpoint, text, old_for=timedelta(hours=1))
+    endpoint.refresh_from_db()
+    assert endpoint.secret == WEBHOOK_SECRET
+    assert not RolledSecret.objects.exists()
+
+
+def test_same_secret_again_is_no_second_roll(endpoint: WebhookEndpoint) -> None:
+    day = timedelta(days=1)
+    assert endpoint_secrets.roll(endpoint, NEW_SECRET, old_for=day)
+    assert not endpoint_secrets.roll(endpoint, NEW_SECRET, old_for=day)
+    assert [kept.secret for kept in RolledSecret.objects.all()] == [WEBHOOK_SECRET]
 
 
 # --- Bodies -------------------------------------------------------------------------------------

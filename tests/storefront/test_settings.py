@@ -135,6 +135,10 @@ def test_production_refuses_to_start_on_a_default(settings_of, changed, named):
         ("STRIPE_SECRET_KEY", "sk_test_short"),
         ("STRIPE_SECRET_KEY", "pk_test_" + "a" * 32),
         ("STRIPE_API_HOST", "api.stripe.com"),
+        ("STRIPE_PUBLIC_KEY", "sk_test_" + "a" * 32),
+        ("STRIPE_PROXY", "proxy.example:3128"),
+        ("STRIPE_REQUESTS_PER_SECOND", "many"),
+        ("STRIPE_ENDPOINT_REQUESTS_PER_SECOND", "-1"),
         ("SHOP_URL", "shop.example"),
         ("TRUSTED_PROXIES", "all"),
     ],
@@ -145,6 +149,58 @@ def test_malformed_value_stops_the_start_and_names_itself(settings_of, name, val
 
     assert str(refused.value).startswith(f"{name}: ")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("secret", "public"),
+    [("sk_live_", "pk_test_"), ("rk_live_", "pk_test_"), ("sk_test_", "pk_live_")],
+)
+@pytest.mark.parametrize("base", [PRODUCTION, {"DEBUG": "1"}], ids=["production", "development"])
+def test_keys_of_two_modes_stop_the_start(settings_of, base, secret, public):
+    keys = {"STRIPE_SECRET_KEY": secret + "a" * 32, "STRIPE_PUBLIC_KEY": public + "a" * 32}
+    with pytest.raises(ImproperlyConfigured, match=r"^STRIPE_PUBLIC_KEY: .*other mode") as refused:
+        settings_of(**base | keys)
+    assert "aaaa" not in str(refused.value)
+
+
+def test_restricted_keys_are_taken_in_their_mode(settings_of):
+    found = settings_of(**PRODUCTION | {"STRIPE_SECRET_KEY": "rk_live_" + "a" * 32})
+    assert found["STRIPE_LIVE_MODE"] is True
+    assert found["STRIPE_LIVE_SECRET_KEY"].startswith("rk_live_")
+
+
+@pytest.mark.parametrize(
+    ("keys", "limits"),
+    [
+        ({}, (100, 25)),
+        ({"STRIPE_SECRET_KEY": "sk_test_" + "a" * 32, "STRIPE_PUBLIC_KEY": "pk_test_a"}, (25, 25)),
+        ({"STRIPE_REQUESTS_PER_SECOND": "500"}, (500, 25)),
+    ],
+)
+def test_stripes_limits_are_those_of_the_mode_unless_raised(settings_of, keys, limits):
+    found = settings_of(**PRODUCTION | keys)
+    assert (
+        found["STRIPE_REQUESTS_PER_SECOND"],
+        found["STRIPE_ENDPOINT_REQUESTS_PER_SECOND"],
+    ) == limits
+
+
+def test_sandbox_has_no_limits_and_no_card_form(settings_of):
+    found = settings_of(DEBUG="1")
+    assert found["STRIPE_REQUESTS_PER_SECOND"] == 0
+    assert found["STRIPE_ENDPOINT_REQUESTS_PER_SECOND"] == 0
+    assert found["CARD_FORM_OPENER_POLICY"] == "same-origin"
+    assert found["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]["frame-src"] == ["'none'"]
+
+
+def test_card_form_may_load_what_stripe_lists_and_no_more(settings_of):
+    """https://docs.stripe.com/security/guide#content-security-policy, less Google's maps."""
+    directives = settings_of(**PRODUCTION)["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]
+    scripts = ["https://js.stripe.com", "https://*.js.stripe.com"]
+    assert directives["script-src"] == ["'self'", *scripts]
+    assert directives["frame-src"] == [*scripts, "https://hooks.stripe.com"]
+    elsewhere = [each for each in directives["connect-src"] if each.startswith("https://")]
+    assert elsewhere == ["https://api.stripe.com"]
 
 
 def test_secret_that_is_malformed_is_not_repeated(settings_of):
@@ -258,7 +314,8 @@ def test_pages_may_load_nothing_from_elsewhere(settings_of):
     assert policy["default-src"] == policy["script-src"] == policy["style-src"] == ["'self'"]
     assert policy["object-src"] == policy["frame-src"] == policy["frame-ancestors"] == ["'none'"]
     with_stripe = settings_of(**PRODUCTION)["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]
-    assert with_stripe["script-src"] == ["'self'", "https://js.stripe.com"]
+    assert with_stripe["script-src"][0] == "'self'"
+    assert all(each.endswith(".stripe.com") for each in with_stripe["script-src"][1:])
 
 
 def test_production_asks_its_staff_for_two_factors_and_a_demo_does_not(settings_of):

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -49,6 +50,25 @@ def test_way_back_from_the_bank_needs_no_token_and_loses_the_secret(
 
     assert answer.status_code == 302
     assert answer["Location"] == address
+
+
+def test_address_that_leaves_the_house_does_not_open_the_order(
+    other_visitor: Visitor, ordered: tuple[Order, str]
+) -> None:
+    """The gateway and the bank keep it."""
+    order, address = ordered
+    kept = Payment.objects.get(order_id=order.pk).return_url
+    assert kept.endswith(f"/orders/{order.pk}/")
+    assert address.partition("token=")[2] not in kept
+
+    answer = other_visitor.get(f"/orders/{order.pk}/?payment_intent=pi_1&redirect_status=succeeded")
+
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "You are back from your bank" in page
+    assert order.number not in page
+    unknown = other_visitor.get(f"/orders/{uuid4()}/?payment_intent=pi_1")
+    assert unknown.content == answer.content, "the page does not tell whether there is an order"
 
 
 def test_guessing_tokens_meets_a_limit(other_visitor: Visitor, ordered: tuple[Order, str]) -> None:

@@ -8,6 +8,7 @@ to do: at a second start there is nearly nothing.
 
 import os
 import sys
+from datetime import timedelta
 
 import django
 from django.conf import settings
@@ -19,6 +20,9 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tools.embedded.older_release import OLDER_DATABASE, has_older_history
 from tools.stack.process_table import BOOTSTRAP_REFUSED, DEMO_LOGINS
+
+WAIT_FIRST = timedelta(seconds=30)  # for a gateway that does not answer; the sandbox is starting
+WAIT_AGAIN = timedelta(seconds=5)  # where the endpoint was registered before
 
 
 def prepare(*, seed: bool) -> None:
@@ -57,13 +61,20 @@ def _catalog_is_empty() -> bool:
 
 
 def _register_webhook_endpoint() -> None:
-    from apps.payments.endpoints import ensure_webhook_endpoint
-    from apps.payments.gateway import GatewayError
+    from apps.payments.endpoints import current, ensure_webhook_endpoint
+    from apps.payments.gateway import GatewayError, GatewayMisconfigured, GatewayTransient
 
     try:
-        ensure_webhook_endpoint()
+        ensure_webhook_endpoint(wait=WAIT_AGAIN if current() else WAIT_FIRST)
+    except GatewayMisconfigured as error:
+        raise ImproperlyConfigured(f"STRIPE_SECRET_KEY: Stripe refuses it: {error}") from error
     except GatewayError as error:
         what = f"SHOP_URL: no webhooks can be registered for {settings.SHOP_URL}: {error}"
+        if isinstance(error, GatewayTransient) and not settings.USES_SANDBOX:
+            # An outage of Stripe's must not keep the shop closed: orders are accepted and wait. The
+            # task payments.keep_webhook_endpoint registers it later.
+            _say(f"{what}\n(the shop starts without, and tries again every few minutes)")
+            return
         if settings.USES_SANDBOX or not settings.DEVELOPMENT:
             raise ImproperlyConfigured(what) from error
         # Stripe takes no address that the internet cannot reach. With test keys on a developer's

@@ -2,7 +2,8 @@
 
 The processing of a mutating request, in order; the first that applies decides:
 
-    1. wrong credentials, unknown route                     401, 404
+    1. wrong credentials, unknown route, too many requests, 401, 404, 429,
+       a restricted key without the right                   403
     2. fault "before"                                       nothing executed, nothing stored
     3. key known with the same parameters                   the stored answer, replayed
        key known with others, or in flight                  400 idempotency_error, 409
@@ -16,7 +17,6 @@ The processing of a mutating request, in order; the first that applies decides:
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import logging
 import traceback
@@ -40,7 +40,9 @@ from tools.stripe_sandbox.faults import (
     Faults,
     metadata_of_token,
 )
+from tools.stripe_sandbox.keys import KeyRights, authenticate
 from tools.stripe_sandbox.protocol import ApiError, Call, decode
+from tools.stripe_sandbox.rate_limits import RateLimits
 from tools.stripe_sandbox.request_context import RequestContext, SandboxState
 from tools.stripe_sandbox.store import UPSERT_ANSWER, Clock
 
@@ -94,6 +96,8 @@ class Api:
         self.faults = faults
         self.clock = clock
         self.latency_s = latency_s
+        self.rights = KeyRights()
+        self.limits = RateLimits()
         self.requests = 0
         self._in_flight: set[str] = set()
 
@@ -128,7 +132,7 @@ class Api:
         self, scope: MutableMapping[str, Any], body: bytes, request_id: str
     ) -> tuple[Call, Operation]:
         headers = {name: value for name, value in scope["headers"] if name in _READ_HEADERS}
-        _authenticate(headers.get(b"authorization", b"").decode("latin-1"))
+        key_used = authenticate(headers.get(b"authorization", b"").decode("latin-1"))
         method, path = scope["method"], scope["path"]
         parts = path.removeprefix("/v1/").strip("/").split("/")
         route, id = f"{method} {'/'.join(parts)}", ""
@@ -141,6 +145,8 @@ class Api:
                 f"Unrecognized request URL ({method}: {path}). The sandbox does not simulate it.",
             )
         name, operation = OPERATIONS[route]
+        self.limits.check(name)
+        self.rights.check(key_used, name, method)
         encoded = body if method == "POST" else scope.get("query_string", b"")
         if method == "POST" and body:
             kind = headers.get(b"content-type", b"").partition(b";")[0]
@@ -352,29 +358,6 @@ class Api:
 
 
 _READ_HEADERS = frozenset((b"authorization", b"content-type", b"idempotency-key", b"host"))
-
-
-def _authenticate(authorization: str) -> None:
-    scheme, _, given = authorization.partition(" ")
-    key = given.strip()
-    if scheme.lower() == "basic":
-        try:
-            key = base64.b64decode(key, validate=True).decode().partition(":")[0]
-        except ValueError:
-            key = ""
-    if not key:
-        raise ApiError(
-            401,
-            "You did not provide an API key. You need to provide your API key in the "
-            "Authorization header, using Bearer auth (e.g. 'Authorization: Bearer "
-            "YOUR_SECRET_KEY').",
-        )
-    if not key.startswith(("sk_test_", "rk_test_")):
-        shown = key[:8] + "*" * 8
-        raise ApiError(
-            401,
-            f"Invalid API Key provided: {shown}. The sandbox takes test secret keys only.",
-        )
 
 
 def _fingerprint(call: Call) -> bytes:

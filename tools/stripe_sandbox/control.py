@@ -36,6 +36,9 @@ class Control:
             Route("/_sandbox/faults", self._guarded(self.show_faults), methods=["GET"]),
             Route("/_sandbox/faults", self._guarded(self.set_faults), methods=["POST"]),
             Route("/_sandbox/clock", self._guarded(self.clock), methods=["POST"]),
+            Route("/_sandbox/keys", self._guarded(self.set_keys), methods=["POST"]),
+            Route("/_sandbox/limits", self._guarded(self.show_limits), methods=["GET"]),
+            Route("/_sandbox/limits", self._guarded(self.set_limits), methods=["POST"]),
             Route("/_sandbox/dashboard", self._guarded(self.dashboard), methods=["POST"]),
             Route("/_sandbox/reset", self._guarded(self.reset), methods=["POST"]),
         ]
@@ -100,6 +103,19 @@ class Control:
         self._api.faults.replace(rules, seed=wanted.get("seed"))
         return await self.show_faults(request)
 
+    async def set_keys(self, request: Request) -> Response:
+        """The rights of all restricted keys: `{"rk_test_…": {"payment_intents": "write"}}`."""
+        self._api.rights.replace(await _body(request))
+        return _json({"ok": True})
+
+    async def show_limits(self, request: Request) -> Response:
+        return _json(self._api.limits.shown())
+
+    async def set_limits(self, request: Request) -> Response:
+        """`{"endpoint_per_s": 25, "total_per_s": 100, "retry_after_s": 2}`; `{}` ends them."""
+        self._api.limits.replace(await _body(request))
+        return await self.show_limits(request)
+
     async def clock(self, request: Request) -> Response:
         """`{"advance_s": 86400}` ages idempotency keys; `{"key_age_s": …}` sets their life."""
         wanted = await _body(request)
@@ -128,6 +144,8 @@ class Control:
         state.store.reset(keep_kinds=() if wanted.get("endpoints") else ("webhook_endpoint",))
         state.endpoints_changed()
         self._api.faults.replace([], seed=None)
+        self._api.rights.replace({})
+        self._api.limits.replace({})
         return _json({"ok": True})
 
     def _guarded(self, handler: Any) -> Any:

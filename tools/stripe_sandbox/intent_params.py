@@ -9,12 +9,31 @@ _NOT_SIMULATED = dict.fromkeys(
         "amount_details", "application_fee_amount", "confirmation_token", "customer",
         "customer_account", "excluded_payment_method_types", "hooks", "mandate", "mandate_data",
         "on_behalf_of", "payment_details", "payment_method_configuration",
-        "payment_method_data", "radar_options", "setup_future_usage", "shipping",
-        "statement_descriptor", "transfer_data", "transfer_group",
+        "payment_method_data", "radar_options", "setup_future_usage", "statement_descriptor",
+        "transfer_data", "transfer_group",
     ),
     params.not_simulated,
 )  # fmt: skip
 
+_SHIPPING = params.mapping(
+    {
+        "name": params.string(),
+        "phone": params.string(20),
+        "carrier": params.string(),
+        "tracking_number": params.string(),
+        "address": params.mapping(
+            {
+                "line1": params.string(),
+                "line2": params.string(),
+                "city": params.string(),
+                "state": params.string(),
+                "postal_code": params.string(),
+                "country": params.country,
+            }
+        ),
+    },
+    required=("name", "address"),
+)
 _CONFIRMING: params.Schema = {
     "return_url": params.url,
     "off_session": params.boolean,
@@ -44,6 +63,7 @@ CREATE: params.Schema = {
     "payment_method": params.string(),
     "payment_method_types": params.listed(params.one_of("card", "link")),
     "receipt_email": params.string(800),
+    "shipping": _SHIPPING,
     "statement_descriptor_suffix": params.string(22),
 }
 UPDATE: params.Schema = {
@@ -56,6 +76,7 @@ CONFIRM: params.Schema = {
     **_CONFIRMING,
     "payment_method": params.string(),
     "receipt_email": params.string(800),
+    "shipping": params.not_simulated,
 }
 CAPTURE: params.Schema = {
     "amount_to_capture": params.amount,

@@ -80,6 +80,7 @@ def create(context: RequestContext) -> dict[str, Any]:
         payment_method=objects.payment_method_id(token) if token else None,
         payment_method_types=given.get("payment_method_types", ["card"]),
         receipt_email=given.get("receipt_email"),
+        shipping=given.get("shipping"),
         statement_descriptor_suffix=given.get("statement_descriptor_suffix"),
     )
     faults = metadata_of_token(given.get("payment_method"))

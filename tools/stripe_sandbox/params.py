@@ -97,6 +97,18 @@ def currency(value: Any, name: str) -> str:
     return code
 
 
+def country(value: Any, name: str) -> str:
+    code: str = string()(value, name)
+    if not re.fullmatch(r"[A-Z]{2}", code):
+        raise ApiError(
+            400,
+            f"Country '{code}' is unknown. Try using a 2-character alphanumeric country code "
+            "instead, such as 'US', 'EG', or 'GB'.",
+            param=name,
+        )
+    return code
+
+
 def boolean(value: Any, name: str) -> bool:
     if value not in ("true", "false"):
         raise ApiError(400, f"Invalid boolean: {value}", param=name)
@@ -156,11 +168,11 @@ def metadata(value: Any, name: str) -> dict[str, str]:
     return dict(value)
 
 
-def mapping(schema: Schema) -> Reader:
+def mapping(schema: Schema, *, required: tuple[str, ...] = ()) -> Reader:
     def read(value: Any, name: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ApiError(400, "Invalid object", param=name)
-        return check(value, schema, prefix=name)
+        return check(value, schema, required=required, prefix=name)
 
     return read
 
@@ -212,8 +224,9 @@ def check(
         read[name] = reader(value, full)
     for name in required:
         if name not in read:
+            full = f"{prefix}[{name}]" if prefix else name
             raise ApiError(
-                400, f"Missing required param: {name}.", code="parameter_missing", param=name
+                400, f"Missing required param: {full}.", code="parameter_missing", param=full
             )
     return read
 

@@ -73,9 +73,9 @@ class RequestContext:
         self.store.add("event", event)
         if not subscribed:
             return
-        payload = orjson.dumps(event)
         lane = crc32((shown.get("payment_intent") or shown["id"]).encode())
         for endpoint in subscribed:
+            payload = orjson.dumps(objects.in_version(event, endpoint.shown["api_version"]))
             delivery = Delivery(event["id"], endpoint.id, lane, payload)
             self.deliveries.append(delivery)
 

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -19,7 +20,8 @@ from zlib import crc32
 import orjson
 
 from tools.stripe_sandbox.http_connection import Connection
-from tools.stripe_sandbox.store import DELETE_DELIVERY, UPSERT_DELIVERY, Store
+from tools.stripe_sandbox.objects import in_version
+from tools.stripe_sandbox.store import DELETE_DELIVERY, UPSERT_DELIVERY, Record, Store
 
 logger = logging.getLogger("sandbox.webhooks")
 
@@ -29,10 +31,20 @@ _LONGEST_PAUSE_S = 60.0
 _KEEP_PAYLOADS_BELOW = 200
 
 
-def signature(payload: bytes, secret: str, at: int) -> str:
-    """The `Stripe-Signature` header: HMAC-SHA256 over "<time>.<raw body>"."""
-    signed = hmac.new(secret.encode(), b"%d." % at + payload, hashlib.sha256).hexdigest()
-    return f"t={at},v1={signed}"
+def signature(payload: bytes, secrets: Sequence[str], at: int) -> str:
+    """The `Stripe-Signature` header: HMAC-SHA256 over "<time>.<raw body>" with each secret."""
+    signed = (
+        hmac.new(secret.encode(), b"%d." % at + payload, hashlib.sha256).hexdigest()
+        for secret in secrets
+    )
+    return ",".join([f"t={at}", *(f"v1={each}" for each in signed)])
+
+
+def _secrets(endpoint: Record) -> list[str]:
+    """The endpoint's secret, and before it one that was rolled and is still valid."""
+    older = endpoint.kept.get("older")
+    valid = older is not None and older["until"] > time.time()
+    return [older["secret"], endpoint.kept["secret"]] if valid else [endpoint.kept["secret"]]
 
 
 @dataclass(slots=True)
@@ -130,9 +142,8 @@ class WebhookSender:
             if event is None:
                 self._settle(delivery)
                 return
-            payload = orjson.dumps(event.shown)
-        status = await self._post(endpoint.shown["url"], payload, endpoint.kept["secret"],
-                                  connections)  # fmt: skip
+            payload = orjson.dumps(in_version(event.shown, endpoint.shown["api_version"]))
+        status = await self._post(endpoint.shown["url"], payload, _secrets(endpoint), connections)
         if 200 <= status < 300:
             self.delivered += 1
             event = self._store.get(delivery.event_id, "event")
@@ -171,7 +182,7 @@ class WebhookSender:
         self,
         url: str,
         payload: bytes,
-        secret: str,
+        secrets: Sequence[str],
         connections: dict[tuple[str, str, int], Connection],
     ) -> int:
         """The status, or 0 when there was no answer."""
@@ -189,7 +200,7 @@ class WebhookSender:
             "Cache-Control: no-cache\r\n"
             "Content-Type: application/json; charset=utf-8\r\n"
             f"Content-Length: {len(payload)}\r\n"
-            f"Stripe-Signature: {signature(payload, secret, int(time.time()))}\r\n"
+            f"Stripe-Signature: {signature(payload, secrets, int(time.time()))}\r\n"
             "\r\n"
         ).encode()
         for kept_alive in (True, False):

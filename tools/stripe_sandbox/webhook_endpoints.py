@@ -1,4 +1,7 @@
-"""WebhookEndpoints: which events are sent where. The secret is shown once, when created."""
+"""WebhookEndpoints: which events are sent where, in which API version.
+
+The secret is shown once, when the endpoint is created. Its API version can never be changed.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,17 @@ def _event_type(value: Any, name: str) -> str:
     return value
 
 
+def _api_version(value: Any, name: str) -> str:
+    text: str = params.string()(value, name)
+    if not re.fullmatch(r"20\d\d-[01]\d-[0-3]\d(\.[a-z]+)?", text):
+        raise ApiError(400, f"Invalid Stripe API version: {text}", param=name)
+    return text
+
+
 CREATE: params.Schema = {
     "url": params.url,
     "enabled_events": params.listed(_event_type),
-    "api_version": params.string(),
+    "api_version": _api_version,
     "connect": params.boolean,
     "description": params.string(500),
     "metadata": params.metadata,

@@ -131,6 +131,6 @@ def _row(pending: Pending, answer: dict[str, Any]) -> dict[str, Any]:
         "answer": orjson.dumps(answer).decode(),
         **new_payments.fields(
             payment_method=request.payment_method,
-            return_url=payloads.page_url(pending.order_id, base_url=request.base_url),
+            return_url=payloads.return_url(pending.order_id, base_url=request.base_url),
         ),
     }

@@ -55,8 +55,8 @@ class Retry:
 
     counts_as_attempt: False where the cause is an outage and not this order. It then does not
         bring the order closer to the review queue before its deadline.
-    not_sent: the circuit breaker let no request through. Nothing happened, so the log of steps
-        gets no row.
+    not_sent: the circuit breaker or the gateway's limit let no request through. Nothing happened,
+        so the log of steps gets no row.
     """
 
     error: str

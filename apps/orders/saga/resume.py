@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
@@ -16,6 +17,8 @@ from apps.core import dispatch
 from apps.orders.models import Saga
 from apps.payments import circuit_state
 from apps.payments.signals import gateway_recovered, payments_settled
+
+SWEEP_S = 2  # how often the sweep runs (storefront/settings/celery.py)
 
 # In backoff because of the gateway: `last_error` begins with the name of a GatewayTransient. A row
 # that is locked is being written by a worker or made due already: SKIP LOCKED avoids a deadlock.
@@ -63,6 +66,17 @@ def resume_turned_away() -> int:
     """
     closed = circuit_state.is_closed()
     return _resume_backing_off(limit=None, error="GatewayCircuitOpen%") if closed else 0
+
+
+def resume_kept_back() -> int:
+    """Orders whose calls were kept back, as many as the gateway takes until the next sweep.
+
+    Without it they would wait for up to a minute while the limit is not used.
+    """
+    a_second = settings.STRIPE_ENDPOINT_REQUESTS_PER_SECOND or settings.STRIPE_REQUESTS_PER_SECOND
+    if not a_second:
+        return 0
+    return _resume_backing_off(limit=SWEEP_S * a_second, error="GatewayThrottled%")
 
 
 def _resume_backing_off(*, limit: int | None, error: str = "Gateway%") -> int:

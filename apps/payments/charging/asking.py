@@ -12,6 +12,7 @@ from apps.payments.charging.messages import GatewayKeySpent, GatewayRequest, Gat
 from apps.payments.facts import Contradiction, PaymentFact
 from apps.payments.gateway import (
     GatewayRefused,
+    GatewayThrottled,
     GatewayTransient,
     PaymentDeclined,
     get_gateway,
@@ -61,6 +62,8 @@ def _ask_one(request: GatewayRequest) -> GatewayResult:
         answer = result(facts=(_fact_of_decline(payment, declined),), refused=declined.message)
     except GatewayKeySpent as spent:
         answer = replace(result(transient=named(spent), spent=True), key=spent.key)
+    except GatewayThrottled as kept_back:
+        answer = result(transient=named(kept_back), turned_away=True)
     except GatewayTransient as trouble:
         answer = result(transient=named(trouble))
     except GatewayRefused as refused:

@@ -28,6 +28,7 @@ from apps.payments.gateway import (
     IntentStatus,
 )
 from apps.payments.models import Payment
+from apps.payments.order_details import OrderDetails
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ def _create(gateway: Gateway, payment: Payment) -> Intent:
             "shop": our_mark(),
         },
         return_url=payment.return_url,
+        details=OrderDetails.of(payment.details),
     )
 
 

@@ -37,8 +37,9 @@ class GatewayResult:
     `transient` is a reason to try again; `refused` is the gateway's final refusal; `broken` is an
     error of ours; `contradiction` says, in words for staff, why what the gateway has cannot be this
     payment's; each is empty when it does not apply. `spent`: no payment, capture or refund will
-    ever be made under `key`. `turned_away`: the circuit is open and the gateway was not asked; such
-    a result is transient too. `duration_ms` is the time of the call in milliseconds.
+    ever be made under `key`. `turned_away`: the gateway was not asked, because the circuit is open
+    or its limit of requests is used up; such a result is transient too. `duration_ms` is the time
+    of the call in milliseconds.
     """
 
     payment_id: UUID

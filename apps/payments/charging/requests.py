@@ -47,7 +47,7 @@ def captures(order_ids: Iterable[UUID]) -> list[GatewayRequest]:
     """Requests that bring authorized payments to CAPTURED."""
     return [
         _request(payment, CAPTURE, capture)
-        for payment in _payments_of(order_ids).filter(status=S.AUTHORIZED)
+        for payment in _payments_of(order_ids).filter(status=S.AUTHORIZED).defer("details")
     ]
 
 

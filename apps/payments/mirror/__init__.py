@@ -9,7 +9,6 @@
     tables.py       dj-stripe's tables of objects, written many rows at a time
     event_rows.py   its tables of events and of webhooks, and the receivers of its signals
     receivers.py    our receiver, in place of dj-stripe's own
-    account.py      whose objects they are
     decisions.py    how far the mirror lags; what it cannot copy waits for staff
 
 dj-stripe's tables are for reading and reports; the shop's own books never depend on them. How far

@@ -22,12 +22,12 @@ from django.db import transaction
 from djstripe.models import Event
 
 from apps.core.redaction import redact
-from apps.payments.gateway import GatewayTransient
+from apps.payments.gateway import GatewayThrottled, GatewayTransient
 from apps.payments.mirror import event_rows, reading, tables
-from apps.payments.mirror.account import owner_account
 from apps.payments.mirror.claiming import Claimed, batches
 from apps.payments.mirror.touched import Touched
 from apps.payments.models import WebhookInbox
+from apps.payments.stripe_account import owner_account
 from apps.payments.stripe_gateway import bound_library_calls, stripe_gateway_from_settings
 
 logger = logging.getLogger(__name__)
@@ -44,11 +44,15 @@ def mirror_due(*, at_most: float) -> int:
     bound_library_calls()
     mirrored = 0
     with ThreadPoolExecutor(reading.READERS) as readers:  # starts a thread when one is used
-        gateway = stripe_gateway_from_settings()
+        gateway = stripe_gateway_from_settings().that_can_wait()
         read = partial(reading.read, read=gateway.read, readers=readers)
         for claimed in batches(until=time.monotonic() + at_most):
             try:
                 mirrored += _mirror(claimed, read)
+            except GatewayThrottled:
+                # Payments come first. However long a sale lasts, it costs the events no attempt.
+                event_rows.give_back([event.event_id for event in claimed])
+                break
             except GatewayTransient as away:
                 _failed([event.event_id for event in claimed], away)
                 break

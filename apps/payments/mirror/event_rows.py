@@ -53,6 +53,13 @@ NOTE = """
     UPDATE payments_webhookinbox SET mirror_error = %s, crashed_claims = 0
     WHERE event_id = ANY(%s) AND mirrored_at IS NULL
 """
+# Those whom the gateway's limit turned away are due again soon, and have not had their try.
+KEPT_BACK = """
+    UPDATE payments_webhookinbox
+    SET mirror_attempts = greatest(mirror_attempts - 1, 0), crashed_claims = 0,
+        due_at = now() + interval '5 seconds'
+    WHERE event_id = ANY(%s) AND mirrored_at IS NULL
+"""
 LOG_FAILED = f"""
     WITH changed AS (
         SELECT {_CHANGED} FROM payments_webhookinbox
@@ -76,6 +83,11 @@ def note_failure(ids: Collection[str], error: str, *, account: str | None = None
     """Why these events are not mirrored (yet). Those out of tries get their row in the log."""
     sql.run(NOTE, [error[:255], list(ids)])
     sql.run(LOG_FAILED, _for_log(ids, account) | {"most": MIRROR_ATTEMPTS_MAX})
+
+
+def give_back(ids: Collection[str]) -> None:
+    """These claimed events were not tried: their claim counts as none."""
+    sql.run(KEPT_BACK, [list(ids)])
 
 
 def _for_log(ids: Collection[str], account: str | None) -> dict[str, object]:

@@ -16,8 +16,8 @@ from djstripe.models import Event
 from djstripe.signals import WEBHOOK_SIGNALS
 
 from apps.payments.mirror import reading, tables
-from apps.payments.mirror.account import owner_account
 from apps.payments.mirror.touched import touched_by
+from apps.payments.stripe_account import owner_account
 from apps.payments.stripe_gateway import stripe_gateway_from_settings
 
 THEIRS = (event_handlers.handle_charge_event, event_handlers.handle_other_event)
@@ -57,5 +57,5 @@ def copy_object(sender: type[Event], event: Event, **_: Any) -> None:
         return
     read_at = timezone.now()
     account = owner_account()
-    found = reading.read([touched], read=stripe_gateway_from_settings().read)
+    found = reading.read([touched], read=stripe_gateway_from_settings().that_can_wait().read)
     tables.write(found, account=account, read_at=read_at)

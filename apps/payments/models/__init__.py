@@ -9,6 +9,7 @@ from apps.payments.models.gateway_call import GatewayCall
 from apps.payments.models.payment import Payment
 from apps.payments.models.reconciliation import Reconciliation, SeenIntent
 from apps.payments.models.refund import REFUND_ATTEMPTS_MAX, Refund
+from apps.payments.models.rolled_secret import RolledSecret
 from apps.payments.models.webhook_inbox import MIRROR_ATTEMPTS_MAX, WebhookInbox
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Payment",
     "Reconciliation",
     "Refund",
+    "RolledSecret",
     "SeenIntent",
     "WebhookInbox",
 ]

@@ -30,6 +30,11 @@ class Payment(models.Model):
     return_url = models.CharField(
         max_length=500, blank=True, help_text="where the bank sends the shopper back to"
     )
+    details = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="what the gateway is told of the order; never changed, it is part of the request",
+    )
     intent_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
     next_action_url = models.CharField(max_length=1000, blank=True)
     card = models.CharField(

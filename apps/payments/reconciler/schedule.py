@@ -84,7 +84,7 @@ def run(
     """
     with _exclusively():
         row = _row(scope)
-        inspector = Inspector.begin(row, get_gateway())
+        inspector = Inspector.begin(row, get_gateway().that_can_wait())
         inspector.announce()  # payments settled by a run that died before it announced them
         if not row.is_under_way:
             if every and row.started_at and row.started_at > inspector.ours.now - every:
@@ -125,7 +125,7 @@ def _row(scope: str) -> Reconciliation:
 
 
 def _begin(row: Reconciliation, *, since: datetime | None = None) -> None:
-    inspector = Inspector.begin(row, get_gateway())
+    inspector = Inspector.begin(row, get_gateway().that_can_wait())
     now, born_at = inspector.ours.now, inspector.ours.born_at
     at_first = now - settings.HOLD_TIME_CAP - LATENESS
     if row.scope == Scope.RECENT:

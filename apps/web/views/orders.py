@@ -39,7 +39,14 @@ def find_order(request: HttpRequest, order_id: UUID) -> tuple[Order, str]:
 @require_safe
 @limited(answer=too_many)
 def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
-    found, token = find_order(request, order_id)
+    try:
+        found, token = find_order(request, order_id)
+    except Http404:
+        if "payment_intent" not in request.GET:
+            raise
+        # Back from the bank in a browser that did not order: from an app, or out of a mail. The
+        # address has no token, so that the gateway cannot open the order (payloads.return_url).
+        return render(request, "web/back_from_bank.html")
     if "payment_intent" in request.GET:
         # Back from 3-D Secure: the gateway's parameters hold a secret, so redirect without them.
         return redirect(order_address(found, token))

@@ -6,7 +6,7 @@ Stripe shows for an account that does not use it.
 
 from tools.stripe_sandbox.objects.accounts import ACCOUNT_ID, account, balance
 from tools.stripe_sandbox.objects.charges import charge
-from tools.stripe_sandbox.objects.events import API_VERSION, event, webhook_endpoint
+from tools.stripe_sandbox.objects.events import API_VERSION, event, in_version, webhook_endpoint
 from tools.stripe_sandbox.objects.ids import new_id, new_secret
 from tools.stripe_sandbox.objects.packing import packing_dictionary
 from tools.stripe_sandbox.objects.payment_intents import payment_intent
@@ -21,6 +21,7 @@ __all__ = [
     "balance",
     "charge",
     "event",
+    "in_version",
     "new_id",
     "new_secret",
     "packing_dictionary",

@@ -95,7 +95,7 @@ def charge(
             "url": f"/v1/charges/{id}/refunds",
         },
         "review": None,
-        "shipping": None,
+        "shipping": intent["shipping"],
         "source": None,
         "source_transfer": None,
         "statement_descriptor": None,

@@ -32,6 +32,13 @@ def webhook_endpoint(
     }
 
 
+def in_version(event: dict[str, Any], api_version: str | None) -> dict[str, Any]:
+    """The event as an endpoint of this version gets it. Its object looks the same in each."""
+    if api_version is None or api_version == event["api_version"]:
+        return event
+    return event | {"api_version": api_version}
+
+
 def event(
     *,
     id: str,

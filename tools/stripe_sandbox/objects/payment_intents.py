@@ -7,6 +7,20 @@ from typing import Any
 from tools.stripe_sandbox.objects.ids import new_secret
 
 
+def shipping(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Where goods are sent to, with None for what was not given."""
+    if given is None:
+        return None
+    address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+    return {
+        "address": address | given.get("address", {}),
+        "carrier": given.get("carrier"),
+        "name": given.get("name"),
+        "phone": given.get("phone"),
+        "tracking_number": given.get("tracking_number"),
+    }
+
+
 def payment_intent(
     *, id: str, created: int, amount: int, currency: str, capture_method: str, **given: Any
 ) -> dict[str, Any]:
@@ -53,7 +67,7 @@ def payment_intent(
         "receipt_email": given.get("receipt_email"),
         "review": None,
         "setup_future_usage": None,
-        "shipping": None,
+        "shipping": shipping(given.get("shipping")),
         "source": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": given.get("statement_descriptor_suffix"),
