@@ -17,6 +17,9 @@ from apps.catalog.categories import category_for
 from apps.catalog.html import clean_html
 from apps.catalog.models import Product, ProductImage, ProductOption, Variant
 from apps.catalog.specs import ProductSpec, Saved, SkuTaken
+from apps.inventory import switching
+
+ACTOR = "catalog"  # in the ledger, where a change of the catalog moves stock
 
 
 def drop_page(slug: str, *, using: str | None = None) -> None:
@@ -48,7 +51,10 @@ def refresh_price(product: Product) -> None:
 
 @transaction.atomic
 def save_product(spec: ProductSpec) -> Saved:
-    """Create or update the product of `spec.slug`. Raises SkuTaken, and then writes nothing.
+    """Create or update the product of `spec.slug`.
+
+    Raises SkuTaken, and switching.UnitsOwed where a variant cannot have its new inventory policy
+    yet; then it writes nothing.
 
     Variants that are not in `spec` become inactive: their stock, their orders and their ledger
     stay. Pictures without a source URL (uploaded by staff) are not changed.
@@ -82,6 +88,21 @@ def save_product(spec: ProductSpec) -> Saved:
     return Saved(product=product, is_new=is_new, changes=tuple(changes))
 
 
+def switch_policies(policies: Mapping[Variant, str], *, actor: str) -> None:
+    """Ready the stock for the new policies of variants that are saved afterwards.
+
+    All variants of a transaction at once, so that their stock is locked in ascending id. Raises
+    switching.UnitsOwed.
+    """
+    changed = {variant.pk: policy for variant, policy in policies.items() if variant.pk is not None}
+    if not changed:
+        return
+    begun = switching.prepare(changed, actor=actor)
+    for variant in policies:
+        if variant.pk in begun:
+            variant.imported_quantity = None  # the next file's count is the first again
+
+
 def _save_options(product: Product, spec: ProductSpec, changes: list[str]) -> None:
     wanted = [(name, list(values)) for name, values in spec.options]
     if wanted == [(option.name, option.values) for option in product.options.all()]:
@@ -94,6 +115,15 @@ def _save_options(product: Product, spec: ProductSpec, changes: list[str]) -> No
 
 def _save_variants(product: Product, spec: ProductSpec, changes: list[str]) -> None:
     existing = {variant.sku: variant for variant in product.variants.all()}
+    switch_policies(
+        {
+            existing[wanted.sku]: wanted.inventory_policy
+            for wanted in spec.variants
+            if wanted.sku in existing
+            and existing[wanted.sku].inventory_policy != wanted.inventory_policy
+        },
+        actor=ACTOR,
+    )
     for position, wanted in enumerate(spec.variants):
         variant = existing.pop(wanted.sku, None)
         changed: list[str] = []

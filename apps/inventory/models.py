@@ -1,7 +1,8 @@
 """Units per SKU and warehouse, the holds on them, and a ledger of every change.
 
 `on_hand` counts the units in the warehouse, `reserved` those of them that running orders hold;
-`on_hand - reserved` is for sale. `on_hand` changes together with a StockMovement or not at all.
+`on_hand - reserved` is for sale, or below zero what is owed (policy.py). `on_hand` changes together
+with a StockMovement or not at all.
 """
 
 import uuid
@@ -9,6 +10,8 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+
+from apps.inventory.policy import Policy
 
 
 class Warehouse(models.Model):
@@ -39,6 +42,15 @@ class StockItem(models.Model):
     variant = models.ForeignKey("catalog.Variant", on_delete=models.PROTECT, related_name="stock")
     on_hand = models.IntegerField(default=0)
     reserved = models.IntegerField(default=0)
+    # The variant's inventory policy, here so that the statement that reserves sees it. Triggers
+    # write it and nothing else does: whatever is assigned, the variant's is stored.
+    policy = models.CharField(
+        max_length=10,
+        choices=Policy,
+        default=Policy.DENY,
+        db_default=Policy.DENY,
+        editable=False,
+    )
     version = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -47,9 +59,12 @@ class StockItem(models.Model):
                 fields=["variant", "warehouse"], name="one_stock_item_per_variant_and_warehouse"
             ),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")),
+                condition=Q(reserved__gte=0)
+                & (Q(reserved__lte=F("on_hand")) | ~Q(policy=Policy.DENY)),
                 name="stock_reserved_between_zero_and_on_hand",
             ),
+            # A policy that is none of these would sell without end.
+            models.CheckConstraint(condition=Q(policy__in=Policy.values), name="stock_policy"),
         ]
 
     def __str__(self) -> str:

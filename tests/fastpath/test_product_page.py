@@ -216,10 +216,8 @@ def test_crowd_shares_the_questions_for_no_longer_than_it_says(
     monkeypatch.setattr(page_parts.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(page_parts, "SHARED_SECONDS", 0.02)
     asked: list[Any] = []
-    availability = stock.availability
-    monkeypatch.setattr(
-        stock, "availability", lambda skus: asked.append(skus) or availability(skus)
-    )
+    levels = stock.levels
+    monkeypatch.setattr(stock, "levels", lambda skus: asked.append(skus) or levels(skus))
     answer(shop, look(mug))
     asked.clear()
 

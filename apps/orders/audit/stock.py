@@ -31,9 +31,13 @@ RESERVED = Invariant(
 
 BOUNDS = Invariant(
     number=3,
-    name="0 ≤ reserved ≤ on_hand",
+    name="0 ≤ reserved, and ≤ on_hand of what is sold out by its count",
     query="""
         SELECT 'stock item ' || id, reserved || ' of ' || on_hand FROM inventory_stockitem
-        WHERE reserved < 0 OR reserved > on_hand
+        WHERE reserved < 0 OR (reserved > on_hand AND policy = 'deny')
+        UNION ALL
+        SELECT 'stock item ' || s.id, s.policy || ', but its variant says ' || v.inventory_policy
+        FROM inventory_stockitem s JOIN catalog_variant v ON v.id = s.variant_id
+        WHERE s.policy <> v.inventory_policy
     """,
 )
