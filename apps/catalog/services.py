@@ -88,19 +88,36 @@ def save_product(spec: ProductSpec) -> Saved:
     return Saved(product=product, is_new=is_new, changes=tuple(changes))
 
 
+def check_policies(policies: Mapping[int, str]) -> None:
+    """Raise switching.UnitsOwed where a variant, by its id, cannot have its new policy yet.
+
+    In the transaction that saves them: the answer stays true to its end.
+    """
+    switching.check(_locked_changes(policies))
+
+
 def switch_policies(policies: Mapping[Variant, str], *, actor: str) -> None:
     """Ready the stock for the new policies of variants that are saved afterwards.
 
     All variants of a transaction at once, so that their stock is locked in ascending id. Raises
     switching.UnitsOwed.
     """
-    changed = {variant.pk: policy for variant, policy in policies.items() if variant.pk is not None}
-    if not changed:
-        return
-    begun = switching.prepare(changed, actor=actor)
+    changes = _locked_changes({variant.pk: policy for variant, policy in policies.items()})
+    begun = switching.prepare(changes, actor=actor)
     for variant in policies:
         if variant.pk in begun:
             variant.imported_quantity = None  # the next file's count is the first again
+
+
+def _locked_changes(policies: Mapping[int, str]) -> dict[int, tuple[str, str]]:
+    """(policy of now, new one) by variant id; products and variants are locked, as by an import."""
+    if not policies:
+        return {}
+    products = Product.objects.filter(variants__in=policies).order_by("pk")
+    list(products.select_for_update(of=("self",), no_key=True).values_list("pk"))
+    variants = Variant.objects.filter(pk__in=policies).order_by("pk")
+    now = dict(variants.select_for_update(no_key=True).values_list("pk", "inventory_policy"))
+    return {pk: (now[pk], new) for pk, new in policies.items() if now[pk] != new}
 
 
 def _save_options(product: Product, spec: ProductSpec, changes: list[str]) -> None:

@@ -11,8 +11,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from apps.inventory.policy import Policy
-
 
 class Warehouse(models.Model):
     """A place that ships. Units are reserved from the lowest `priority` first."""
@@ -42,15 +40,10 @@ class StockItem(models.Model):
     variant = models.ForeignKey("catalog.Variant", on_delete=models.PROTECT, related_name="stock")
     on_hand = models.IntegerField(default=0)
     reserved = models.IntegerField(default=0)
-    # The variant's inventory policy, here so that the statement that reserves sees it. Triggers
-    # write it and nothing else does: whatever is assigned, the variant's is stored.
-    policy = models.CharField(
-        max_length=10,
-        choices=Policy,
-        default=Policy.DENY,
-        db_default=Policy.DENY,
-        editable=False,
-    )
+    # Of the variant's inventory policy what the statement that reserves has to see: whether it is
+    # sold beyond what is there. Triggers write it and nothing else does: whatever is assigned, what
+    # the variant says is stored.
+    sells_on = models.BooleanField(default=False, db_default=False, editable=False)
     version = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -59,12 +52,9 @@ class StockItem(models.Model):
                 fields=["variant", "warehouse"], name="one_stock_item_per_variant_and_warehouse"
             ),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0)
-                & (Q(reserved__lte=F("on_hand")) | ~Q(policy=Policy.DENY)),
+                condition=Q(reserved__gte=0) & (Q(reserved__lte=F("on_hand")) | Q(sells_on=True)),
                 name="stock_reserved_between_zero_and_on_hand",
             ),
-            # A policy that is none of these would sell without end.
-            models.CheckConstraint(condition=Q(policy__in=Policy.values), name="stock_policy"),
         ]
 
     def __str__(self) -> str:

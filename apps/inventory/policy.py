@@ -1,4 +1,5 @@
-"""What happens to a variant when none of it is left. Chosen at the variant; stock items follow it.
+"""What happens to a variant when none of it is left. Chosen at the variant; its stock items know
+whether it sells on (`StockItem.sells_on`: everything but `deny`).
 
     deny        it is sold out. `reserved` never passes `on_hand`; a CHECK holds that
     continue    it goes on selling: units are sold that are not there yet, and ship later
@@ -13,7 +14,7 @@ from django.db import models
 
 
 class Policy(models.TextChoices):
-    """Of a variant (`Variant.InventoryPolicy`) and, the same, of its stock items."""
+    """Of a variant: `Variant.InventoryPolicy`."""
 
     DENY = "deny", "sold out"
     CONTINUE = "continue", "goes on selling"

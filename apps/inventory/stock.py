@@ -29,12 +29,12 @@ class WouldGoBelowReserved(Exception):
         self.on_hand, self.reserved, self.change = on_hand, reserved, change
 
 
-# All stock items of a variant have its policy. One without any is sold from nowhere: deny.
+# A variant without a stock item is sold from nowhere, whatever its policy: deny.
 LEVELS = """
     SELECT v.sku, coalesce(sum(s.on_hand), 0)::int, coalesce(sum(s.reserved), 0)::int,
-           coalesce(s.policy, 'deny')
+           CASE WHEN bool_or(s.sells_on) THEN v.inventory_policy ELSE 'deny' END
     FROM catalog_variant v LEFT JOIN inventory_stockitem s ON s.variant_id = v.id
-    WHERE v.sku = ANY(%s) GROUP BY v.sku, s.policy
+    WHERE v.sku = ANY(%s) GROUP BY v.sku, v.inventory_policy
 """
 
 VARIANT = "SELECT id FROM catalog_variant WHERE sku = %s"
@@ -147,7 +147,7 @@ def _move(
         # What sells on may be owed; units that come in then fill the debt first.
         written = (
             StockItem.objects.filter(pk=item.pk)
-            .filter(Q(on_hand__gte=F("reserved") - change) | ~Q(policy=Policy.DENY))
+            .filter(Q(on_hand__gte=F("reserved") - change) | Q(sells_on=True))
             .update(on_hand=F("on_hand") + change, version=F("version") + 1)
         )
         if not written:

@@ -1,12 +1,15 @@
 """A variant's inventory policy changes: what has to hold first, and what it is sold from then.
 
-`StockItem.policy` itself follows the variant by triggers (migration 0002), in the transaction of
-the change and under the stock item's lock: an order that is being reserved sees the policy before
-or after, never something between.
+`StockItem.sells_on` itself follows the variant by triggers (migration 0002), in the transaction of
+the change and under the stock item's lock: an order that is being reserved sees the stock item
+before or after, never something between.
 
     check          refuses what the stock does not allow, in words; the CHECK is behind it
     prepare        the same, and begins a count where one is needed; before the variant is saved
     keep_sellable  a variant that sells on has a stock item; after the variant is saved
+
+`check` and `prepare` run in the transaction of the change, under the variants' row locks: else
+their policy of now may be another one already.
 """
 
 from collections.abc import Mapping
@@ -17,6 +20,7 @@ from apps.inventory.models import StockItem, StockMovement
 from apps.inventory.policy import Policy
 from apps.inventory.stock import default_warehouse
 
+Changes = Mapping[int, tuple[str, str]]  # by variant id: the policy of now, the new one
 COUNT_BEGINS = "counted from here on: nothing but what orders hold"
 
 
@@ -34,24 +38,24 @@ class UnitsOwed(Exception):
         self.sku, self.variant_id = item.variant.sku, item.variant_id
 
 
-def check(policies: Mapping[int, str]) -> None:
-    """Raise UnitsOwed where the stock does not allow the new policy of a variant (by its id).
+def check(changes: Changes) -> None:
+    """Raise UnitsOwed where the stock does not allow the new policy of a variant.
 
-    Inside a transaction: the stock items stay locked to its end, so that the answer stays true.
+    The stock items stay locked to the end of the transaction, so that the answer stays true.
     """
-    _checked(policies)
+    _checked(changes)
 
 
-def prepare(policies: Mapping[int, str], *, actor: str) -> set[int]:
-    """Ready the stock of variants (by id) for their new policies. Raises as `check`.
+def prepare(changes: Changes, *, actor: str) -> set[int]:
+    """Ready the stock of variants for their new policies. Raises as `check`.
 
     A variant that was not counted has sold units that nobody booked in. Where that leaves less than
     orders hold, its count begins anew, with a movement: none is for sale until some are received.
     Returns the ids of those variants: an earlier count says nothing about them any more.
     """
     begun = set()
-    for item in _checked(policies):
-        if item.policy != Policy.UNTRACKED or item.on_hand >= item.reserved:
+    for item in _checked(changes):
+        if changes[item.variant_id][0] != Policy.UNTRACKED or item.on_hand >= item.reserved:
             continue
         change = item.reserved - item.on_hand
         StockItem.objects.filter(pk=item.pk).update(
@@ -75,20 +79,19 @@ def keep_sellable(variant_id: int, policy: str) -> None:
     StockItem.objects.get_or_create(variant_id=variant_id, warehouse=default_warehouse())
 
 
-def _checked(policies: Mapping[int, str]) -> list[StockItem]:
-    """The stock items whose policy changes, locked in ascending id. Raises UnitsOwed."""
-    if not policies:
+def _checked(changes: Changes) -> list[StockItem]:
+    """The stock items of these variants, locked in ascending id. Raises UnitsOwed."""
+    if not changes:
         return []
-    locked = (
-        StockItem.objects.filter(variant__in=policies)
+    items = list(
+        StockItem.objects.filter(variant__in=changes)
         .select_for_update(of=("self",), no_key=True)
         .select_related("variant", "warehouse")
         .order_by("pk")
     )
-    items = [item for item in locked if item.policy != policies[item.variant_id]]
     for item in items:
-        # What was not counted may begin again; what was counted is owed.
-        counted = item.policy != Policy.UNTRACKED
-        if counted and policies[item.variant_id] == Policy.DENY and item.on_hand < item.reserved:
+        # What was not counted begins anew; what was counted is owed.
+        owed = item.on_hand < item.reserved
+        if owed and changes[item.variant_id] == (Policy.CONTINUE, Policy.DENY):
             raise UnitsOwed(item)
     return items

@@ -28,13 +28,13 @@ from tests.orders.purchases import at_once
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 UNCONDITIONAL = conditional.RESERVE.replace(
-    "s.on_hand - s.reserved >= n.units OR s.policy <> 'deny'", "true"
+    "s.on_hand - s.reserved >= n.units OR s.sells_on", "true"
 )
 WITHOUT_LOCK = """
 CREATE OR REPLACE FUNCTION inventory_copy_policy() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT v.inventory_policy INTO NEW.policy FROM catalog_variant v WHERE v.id = NEW.variant_id;
-    NEW.policy := coalesce(NEW.policy, 'deny');
+    SELECT v.inventory_policy <> 'deny' INTO NEW.sells_on
+    FROM catalog_variant v WHERE v.id = NEW.variant_id;
     RETURN NEW;
 END $$;
 """
@@ -168,8 +168,8 @@ def test_deny_waits_for_the_order_that_is_being_written_and_is_refused(strategy)
     assert_stock_consistent([mug])
 
 
-def a_warehouse_added_while_the_policy_changes() -> tuple[Variant, set[str]]:
-    """The variant, and the policies of its stock items once both transactions have ended."""
+def a_warehouse_added_while_the_policy_changes() -> tuple[Variant, set[bool]]:
+    """The variant, and which of its stock items sell on once both transactions have ended."""
     mug, attic = a_mug_on("deny", stock=1), WarehouseFactory()
     changed, go_on = threading.Event(), threading.Event()
 
@@ -190,25 +190,25 @@ def a_warehouse_added_while_the_policy_changes() -> tuple[Variant, set[str]]:
             watcher.join()
 
     assert at_once(2, lambda number: (receive, change)[number](number)) == [None, None]
-    return mug, set(StockItem.objects.filter(variant=mug).values_list("policy", flat=True))
+    return mug, set(StockItem.objects.filter(variant=mug).values_list("sells_on", flat=True))
 
 
-def test_a_stock_item_that_is_added_meanwhile_has_the_new_policy():
-    mug, policies = a_warehouse_added_while_the_policy_changes()
+def test_a_stock_item_that_is_added_meanwhile_follows_the_new_policy():
+    mug, sell_on = a_warehouse_added_while_the_policy_changes()
 
-    assert policies == {"continue"}
+    assert sell_on == {True}
     assert_stock_consistent([mug])
 
 
-def test_control_without_the_lock_a_new_stock_item_keeps_the_old_policy():
+def test_control_without_the_lock_a_new_stock_item_follows_the_old_policy():
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef('inventory_copy_policy'::regproc)")
         (locked,) = cursor.fetchone()
         cursor.execute(WITHOUT_LOCK)
     try:
-        _, policies = a_warehouse_added_while_the_policy_changes()
+        _, sell_on = a_warehouse_added_while_the_policy_changes()
     finally:
         with connection.cursor() as cursor:
             cursor.execute(locked)
 
-    assert policies == {"deny", "continue"}
+    assert sell_on == {False, True}

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from apps.catalog import services
 from apps.catalog.models import Variant
-from apps.inventory import holds, stock, switching
+from apps.inventory import holds, stock
 from apps.inventory.models import StockItem
 from apps.inventory.policy import Policy
 from apps.inventory.switching import UnitsOwed
@@ -31,8 +31,9 @@ def switch(variant: Variant, policy: str) -> None:
         variant.save()
 
 
-def policies(variant: Variant) -> set[str]:
-    return set(StockItem.objects.filter(variant=variant).values_list("policy", flat=True))
+def sells_on(variant: Variant) -> list[bool]:
+    """Of each of its stock items."""
+    return list(StockItem.objects.filter(variant=variant).values_list("sells_on", flat=True))
 
 
 class TestStockItemsFollow:
@@ -41,33 +42,37 @@ class TestStockItemsFollow:
         StockItemFactory(warehouse=WarehouseFactory(), variant=mug)
 
         Variant.objects.filter(pk=mug.pk).update(inventory_policy="continue")
-        assert policies(mug) == {"continue"}
+        assert sells_on(mug) == [True, True]
 
         mug.inventory_policy = Policy.UNTRACKED
         mug.save()
-        assert policies(mug) == {"untracked"}
+        assert sells_on(mug) == [True, True]
+
+        mug.inventory_policy = Policy.DENY
+        mug.save()
+        assert sells_on(mug) == [False, False]
 
     def test_a_new_stock_item_has_the_policy_of_its_variant(self):
         mug = a_mug(stock=None)
         Variant.objects.update(inventory_policy="continue")
 
         item = StockItem.objects.create(
-            variant=mug, warehouse=stock.default_warehouse(), policy="deny"
+            variant=mug, warehouse=stock.default_warehouse(), sells_on=False
         )
 
         item.refresh_from_db()
-        assert item.policy == "continue"
+        assert item.sells_on
 
     def test_nothing_else_changes_it(self):
         mug = a_mug(stock=1)
 
-        StockItem.objects.update(policy="continue")
-        assert policies(mug) == {"deny"}
+        StockItem.objects.update(sells_on=True)
+        assert sells_on(mug) == [False]
 
         item = mug.stock.get()
-        item.policy = "untracked"
+        item.sells_on = True
         item.save()
-        assert policies(mug) == {"deny"}
+        assert sells_on(mug) == [False]
 
     def test_the_version_says_that_it_changed(self):
         mug = a_mug(stock=1)
@@ -109,7 +114,7 @@ class TestBackToDeny:
             " switch it off."
         )
         assert StockSnapshot.now() == before
-        assert policies(mug) == {"continue"}
+        assert sells_on(mug) == [True]
         assert Variant.objects.get().inventory_policy == "continue"
 
     def test_is_allowed_once_the_units_have_come(self):
@@ -120,7 +125,7 @@ class TestBackToDeny:
 
         switch(mug, Policy.DENY)
 
-        assert policies(mug) == {"deny"}
+        assert sells_on(mug) == [False]
 
     def test_is_refused_by_the_database_to_whoever_does_not_ask(self):
         mug = a_mug(stock=0)
@@ -133,7 +138,7 @@ class TestBackToDeny:
         ):
             Variant.objects.update(inventory_policy="deny")
 
-        assert policies(mug) == {"continue"}
+        assert sells_on(mug) == [True]
 
 
 class TestCountedAgain:
@@ -183,5 +188,5 @@ class TestCountedAgain:
 
 def test_nothing_to_change_asks_nothing(django_assert_num_queries):
     with django_assert_num_queries(0):
-        switching.check({})
+        services.check_policies({})
         services.switch_policies({}, actor="clerk")

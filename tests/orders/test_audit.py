@@ -236,12 +236,12 @@ def test_what_the_database_forbids_is_checked_all_the_same(sold: Shop, name: str
 def test_stock_item_with_another_policy_than_its_variant_is_named(sold: Shop) -> None:
     sql("ALTER TABLE inventory_stockitem DISABLE TRIGGER policy_of_variant")
     try:
-        assert sql("UPDATE inventory_stockitem SET policy = 'continue'") > 0
+        assert sql("UPDATE inventory_stockitem SET sells_on = true") > 0
         found = sold.violations()
     finally:
         sql("ALTER TABLE inventory_stockitem ENABLE TRIGGER policy_of_variant")
 
-    assert "continue, but its variant says deny" in found[3].examples[0]
+    assert "sells on, but its variant says deny" in found[3].examples[0]
 
 
 def test_accepted_order_that_is_gone_is_named(shop: Shop) -> None:

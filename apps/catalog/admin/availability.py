@@ -23,12 +23,13 @@ def units_in_stock(field: str, **where: Any) -> Coalesce:
 
 def counted(field: str, **where: Any) -> Coalesce:
     """`units_in_stock` of what is counted: the numbers of the others say nothing."""
-    return units_in_stock(field, policy__in=[Policy.DENY, Policy.CONTINUE], **where)
+    counts = [Policy.DENY, Policy.CONTINUE]
+    return units_in_stock(field, variant__inventory_policy__in=counts, **where)
 
 
 def sells_on(**where: Any) -> Exists:
     """Whether any of these stock rows is sold beyond what is there."""
-    return Exists(StockItem.objects.filter(**where).exclude(policy=Policy.DENY))
+    return Exists(StockItem.objects.filter(sells_on=True, **where))
 
 
 def availability_label(on_hand: int, held: int, *, sells_on: bool = False) -> SafeString:

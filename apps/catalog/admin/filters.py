@@ -8,7 +8,6 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from apps.catalog.admin.fields import indented_name
 from apps.catalog.models import Category, Variant
-from apps.inventory.policy import Policy
 
 
 class CategoryFilter(DropdownFilter):
@@ -42,8 +41,7 @@ class AvailabilityFilter(DropdownFilter):
         # What sells on can be bought whatever is there.
         for_sale = Exists(
             Variant.objects.filter(
-                Q(stock__on_hand__gt=F("stock__reserved"))
-                | Q(stock__policy__in=[Policy.CONTINUE, Policy.UNTRACKED]),
+                Q(stock__on_hand__gt=F("stock__reserved")) | Q(stock__sells_on=True),
                 product=OuterRef("pk"),
                 active=True,
             )

@@ -23,10 +23,10 @@ from apps.catalog.admin.availability import availability_label, units_in_stock
 from apps.catalog.admin.fields import OptionsField
 from apps.catalog.models import Variant
 from apps.catalog.publishing import objections
-from apps.catalog.services import switch_policies
+from apps.catalog.services import check_policies, switch_policies
 from apps.catalog.text import code
 from apps.core.money_forms import MoneyField
-from apps.inventory import switching
+from apps.inventory.switching import UnitsOwed
 
 
 class VariantForm(forms.ModelForm):
@@ -120,8 +120,8 @@ class VariantFormSet(PaginationInlineFormSet):
         """
         changed = {form.instance.pk: (form, policy) for form, policy in self._new_policies()}
         try:
-            switching.check({pk: policy for pk, (_, policy) in changed.items()})
-        except switching.UnitsOwed as owed:
+            check_policies({pk: policy for pk, (_, policy) in changed.items()})
+        except UnitsOwed as owed:
             changed[owed.variant_id][0].add_error("inventory_policy", str(owed))
 
     def _new_policies(self) -> list[tuple[Any, str]]:

@@ -12,10 +12,10 @@ from apps.inventory.models import StockItem
 from apps.inventory.policy import Policy
 from apps.inventory.stock import ENDLESS
 
-FOR_SALE = Q(on_hand__gt=F("reserved")) | ~Q(policy=Policy.DENY)  # of a stock item
+FOR_SALE = Q(on_hand__gt=F("reserved")) | Q(sells_on=True)  # of a stock item
 UNITS = Case(
-    When(policy=Policy.DENY, then=F("on_hand") - F("reserved")),
-    default=Value(ENDLESS),
+    When(sells_on=True, then=Value(ENDLESS)),
+    default=F("on_hand") - F("reserved"),
     output_field=IntegerField(),
 )
 _STOCK_OF_PRODUCT = StockItem.objects.filter(
@@ -41,7 +41,7 @@ def back_ordered(product_ids: Iterable[int]) -> set[int]:
     """
     ids = set(product_ids)
     there = StockItem.objects.filter(
-        Q(on_hand__gt=F("reserved")) | Q(policy=Policy.UNTRACKED),
+        Q(on_hand__gt=F("reserved")) | Q(variant__inventory_policy=Policy.UNTRACKED),
         variant__product__in=ids,
         variant__active=True,
     )

@@ -14,11 +14,12 @@ LOW = 5  # units for sale, at most, of a level that is called low
 
 def level(item: StockItem) -> str:
     """`sold out`, `back-ordered`, `low` or `plenty`, by what is for sale; or `not counted`."""
-    if item.policy == Policy.UNTRACKED:
+    policy = item.variant.inventory_policy
+    if policy == Policy.UNTRACKED:
         return "not counted"
     for_sale = item.on_hand - item.reserved
     if for_sale <= 0:
-        return "sold out" if item.policy == Policy.DENY else "back-ordered"
+        return "sold out" if policy == Policy.DENY else "back-ordered"
     return "low" if for_sale <= LOW else "plenty"
 
 
@@ -41,14 +42,14 @@ class LevelFilter(DropdownFilter):
         gone = Q(on_hand__lte=F("reserved"))
         match self.value():
             case "out":
-                return queryset.filter(gone, policy=Policy.DENY)
+                return queryset.filter(gone, variant__inventory_policy=Policy.DENY)
             case "back":
-                return queryset.filter(gone, policy=Policy.CONTINUE)
+                return queryset.filter(gone, variant__inventory_policy=Policy.CONTINUE)
             case "uncounted":
-                return queryset.filter(policy=Policy.UNTRACKED)
+                return queryset.filter(variant__inventory_policy=Policy.UNTRACKED)
             case "low":
                 return queryset.filter(~gone, on_hand__lte=F("reserved") + LOW).exclude(
-                    policy=Policy.UNTRACKED
+                    variant__inventory_policy=Policy.UNTRACKED
                 )
             case "held":
                 return queryset.filter(reserved__gt=0)

@@ -90,7 +90,7 @@ class StockItemAdmin(MovementActions):
 
     @display(description="when none are left")
     def when_none_left(self, item: StockItem) -> str:
-        return item.get_policy_display()
+        return item.variant.get_inventory_policy_display()
 
     @display(description="level")
     def level(self, item: StockItem) -> SafeString:
@@ -109,6 +109,6 @@ class StockItemAdmin(MovementActions):
             ("on_hand", lambda item: item.on_hand),
             ("held", lambda item: item.reserved),
             ("for_sale", lambda item: item.on_hand - item.reserved),
-            ("policy", lambda item: item.policy),
+            ("policy", lambda item: item.variant.inventory_policy),
         ]
         return csv_export.download(request, queryset, columns, name="stock", people=False)

@@ -3,7 +3,7 @@
 For one stock item, `RESERVE` is the F-expression update
 
     StockItem.objects.filter(pk=id).filter(
-        Q(on_hand__gte=F("reserved") + units) | ~Q(policy="deny")
+        Q(on_hand__gte=F("reserved") + units) | Q(sells_on=True)
     ).update(reserved=F("reserved") + units, version=F("version") + 1)
 
 and its row count is the answer. The policy stands in the condition because it may change while
@@ -37,22 +37,22 @@ from apps.inventory.strategies import stock_rows
 #
 # Nearly always the result is all rows or none. But PostgreSQL checks the UPDATE's condition first
 # against the row as it was when the statement began, and looks at the newest version only where
-# the condition held. Units that were released in between, and a policy that became another than
-# deny, are seen by `scarce` and not by the UPDATE: the other rows are written, that one is not.
+# the condition held. Units that were released in between, and an item that has begun to
+# sell on, are seen by `scarce` and not by the UPDATE: the other rows are written, that one is not.
 # `UNDO` handles this. (Without the condition in the UPDATE, PostgreSQL would check the CHECK
 # constraint against the old row.)
 RESERVE = """
     WITH need AS (
         SELECT * FROM unnest(%s::bigint[], %s::int[]) AS n(id, units)
     ), scarce AS (
-        SELECT s.on_hand - s.reserved >= n.units OR s.policy <> 'deny' AS fits
+        SELECT s.on_hand - s.reserved >= n.units OR s.sells_on AS fits
         FROM inventory_stockitem s JOIN need n USING (id)
         ORDER BY s.id FOR UPDATE OF s
     )
     UPDATE inventory_stockitem s
     SET reserved = s.reserved + n.units, version = s.version + 1
     FROM need n
-    WHERE s.id = n.id AND (s.on_hand - s.reserved >= n.units OR s.policy <> 'deny')
+    WHERE s.id = n.id AND (s.on_hand - s.reserved >= n.units OR s.sells_on)
       AND (SELECT count(*) FILTER (WHERE fits) FROM scarce) = %s
     RETURNING s.id
 """

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from apps.core import sql
 from apps.inventory.allocation import ReserveRequest, StockRow
 from apps.inventory.models import StockItem
-from apps.inventory.policy import Policy
 
 READ = """
-    SELECT s.id, s.variant_id, s.on_hand - s.reserved, s.version, s.policy <> 'deny'
+    SELECT s.id, s.variant_id, s.on_hand - s.reserved, s.version, s.sells_on
     FROM inventory_stockitem s JOIN inventory_warehouse w ON w.id = s.warehouse_id
     WHERE s.variant_id = ANY(%s::bigint[])
     ORDER BY s.variant_id, w.priority, s.id
@@ -33,4 +32,4 @@ def lock(rows: list[StockRow]) -> None:
         item = locked[row.id]
         row.available = item.on_hand - item.reserved
         row.version = item.version
-        row.sells_on = item.policy != Policy.DENY
+        row.sells_on = item.sells_on

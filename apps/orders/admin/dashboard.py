@@ -153,7 +153,7 @@ def _on_sale() -> QuerySet[StockItem]:
 
 def _gone(policy: Policy) -> int:
     """How many stock items of what is on sale, with this policy, have no unit left."""
-    return _on_sale().filter(on_hand__lte=F("reserved"), policy=policy).count()
+    return _on_sale().filter(on_hand__lte=F("reserved"), variant__inventory_policy=policy).count()
 
 
 def _low_stock() -> list[StockItem]:
@@ -161,7 +161,7 @@ def _low_stock() -> list[StockItem]:
     return list(
         _on_sale()
         .filter(on_hand__gt=F("reserved"), on_hand__lte=F("reserved") + LOW_STOCK)
-        .exclude(policy=Policy.UNTRACKED)
+        .exclude(variant__inventory_policy=Policy.UNTRACKED)
         .annotate(for_sale=F("on_hand") - F("reserved"))
         .select_related("variant__product", "warehouse")
         .order_by("for_sale", "variant__product__name", "id")[:LOW_SHOWN]
