@@ -291,10 +291,10 @@ def test_without_the_database_django_answers(
 ) -> None:
     past_django(behind, look(mug))
 
-    def away(_: Any) -> dict[str, int]:
+    def away(_: Any) -> dict[str, stock.Level]:
         raise OperationalError
 
-    monkeypatch.setattr(stock, "availability", away)
+    monkeypatch.setattr(stock, "levels", away)
 
     assert answer(ProductPageShortcut(behind), look(mug))[0] == "503 Service Unavailable"
     assert behind.times == 1
