@@ -226,7 +226,8 @@ def cart_document(cart: CartView, quote: Quote) -> contract.Cart:
                 "quantity": kept.quantity,
                 "unit_price": price(line.unit_amount, quote.currency) if line else None,
                 "line_total": price(line.line_amount, quote.currency) if line else None,
-                "available": max(0, line.available) if line else 0,
+                "available": line.available if line else 0,
+                "back_ordered": line.back_ordered if line else 0,
             }
         )
     return {

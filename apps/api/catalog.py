@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from apps.api import pagination, parameters
 from apps.api.contract.money import optional_price, price
-from apps.api.contract.product import Category, Product, ProductDetail, Variant
+from apps.api.contract.product import Availability, Category, Product, ProductDetail, Variant
 from apps.api.endpoint import Endpoint
 from apps.api.openapi import catalog as calls
 from apps.api.openapi.call import described
@@ -91,17 +91,20 @@ def product_document(product: Any) -> Product:
 
 def detail_document(detail: browse.ProductDetail) -> ProductDetail:
     """A product with its variants; what is available is read now, not from the page's cache."""
-    available = stock.availability(detail.skus)
+    levels = stock.levels(detail.skus)
     variants: list[Variant] = [
         {
             "sku": variant.sku,
             "name": variant.name,
             "price": price(variant.price_amount, variant.currency),
             "compare_at_price": optional_price(variant.compare_at_amount, variant.currency),
-            "available": max(0, available.get(variant.sku, 0)),
+            "available": level.for_sale,
+            "availability": _availability(level),
             "options": variant.options,
         }
-        for variant in detail.variants
+        for variant, level in (
+            (variant, levels.get(variant.sku, stock.Level())) for variant in detail.variants
+        )
     ]
     return {
         "id": detail.id,
@@ -119,6 +122,12 @@ def detail_document(detail: browse.ProductDetail) -> ProductDetail:
         ],
         "variants": variants,
     }
+
+
+def _availability(level: stock.Level) -> Availability:
+    if level.back_ordered(1):
+        return "backorder"
+    return "in_stock" if level.for_sale else "out_of_stock"
 
 
 def category_document(node: browse.CategoryNode) -> Category:

@@ -44,6 +44,8 @@ COLOURS = {
     "restocked": "warning",
     "sold out": "danger",
     "low": "warning",
+    "back-ordered": "warning",
+    "not counted": "info",
     "plenty": "success",
     # parcels
     "labelled": "info",

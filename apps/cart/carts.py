@@ -317,6 +317,6 @@ def _purchasable(sku: str) -> tuple[int, int]:
     offer = prices.offers([sku]).get(sku) if is_storable_sku(sku) else None
     if offer is None:
         raise UnknownSku(sku)
-    available = max(0, stock.availability([sku]).get(sku, 0))
+    available = stock.availability([sku]).get(sku, 0)
     most = limits.of(offer).of_sku
     return available, QUANTITY_MAX if available <= most else min(most, QUANTITY_MAX)

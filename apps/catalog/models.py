@@ -8,6 +8,7 @@ from django.db.models.functions import Now, Upper
 from treebeard.mp_tree import MP_Node
 
 from apps.catalog import limits
+from apps.inventory.policy import Policy
 
 
 class Category(MP_Node):
@@ -125,12 +126,7 @@ class ProductOption(models.Model):
 class Variant(models.Model):
     """One SKU: what is priced, stocked, and put into carts."""
 
-    class InventoryPolicy(models.TextChoices):
-        """What happens when the units on hand are sold."""
-
-        DENY = "deny", "sold out"
-        CONTINUE = "continue", "goes on selling"
-        UNTRACKED = "untracked", "not counted"
+    InventoryPolicy = Policy  # the stock engine's: what happens when the units on hand are sold
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants")
     sku = models.CharField(max_length=limits.SKU, unique=True)

@@ -17,6 +17,9 @@ from apps.catalog.categories import category_for
 from apps.catalog.html import clean_html
 from apps.catalog.models import Product, ProductImage, ProductOption, Variant
 from apps.catalog.specs import ProductSpec, Saved, SkuTaken
+from apps.inventory import switching
+
+ACTOR = "catalog"  # in the ledger, where a change of the catalog moves stock
 
 
 def drop_page(slug: str, *, using: str | None = None) -> None:
@@ -48,7 +51,10 @@ def refresh_price(product: Product) -> None:
 
 @transaction.atomic
 def save_product(spec: ProductSpec) -> Saved:
-    """Create or update the product of `spec.slug`. Raises SkuTaken, and then writes nothing.
+    """Create or update the product of `spec.slug`.
+
+    Raises SkuTaken, and switching.UnitsOwed where a variant cannot have its new inventory policy
+    yet; then it writes nothing.
 
     Variants that are not in `spec` become inactive: their stock, their orders and their ledger
     stay. Pictures without a source URL (uploaded by staff) are not changed.
@@ -82,6 +88,38 @@ def save_product(spec: ProductSpec) -> Saved:
     return Saved(product=product, is_new=is_new, changes=tuple(changes))
 
 
+def check_policies(policies: Mapping[int, str]) -> None:
+    """Raise switching.UnitsOwed where a variant, by its id, cannot have its new policy yet.
+
+    In the transaction that saves them: the answer stays true to its end.
+    """
+    switching.check(_locked_changes(policies))
+
+
+def switch_policies(policies: Mapping[Variant, str], *, actor: str) -> None:
+    """Ready the stock for the new policies of variants that are saved afterwards.
+
+    All variants of a transaction at once, so that their stock is locked in ascending id. Raises
+    switching.UnitsOwed.
+    """
+    changes = _locked_changes({variant.pk: policy for variant, policy in policies.items()})
+    begun = switching.prepare(changes, actor=actor)
+    for variant in policies:
+        if variant.pk in begun:
+            variant.imported_quantity = None  # the next file's count is the first again
+
+
+def _locked_changes(policies: Mapping[int, str]) -> dict[int, tuple[str, str]]:
+    """(policy of now, new one) by variant id; products and variants are locked, as by an import."""
+    if not policies:
+        return {}
+    products = Product.objects.filter(variants__in=policies).order_by("pk")
+    list(products.select_for_update(of=("self",), no_key=True).values_list("pk"))
+    variants = Variant.objects.filter(pk__in=policies).order_by("pk")
+    now = dict(variants.select_for_update(no_key=True).values_list("pk", "inventory_policy"))
+    return {pk: (now[pk], new) for pk, new in policies.items() if now[pk] != new}
+
+
 def _save_options(product: Product, spec: ProductSpec, changes: list[str]) -> None:
     wanted = [(name, list(values)) for name, values in spec.options]
     if wanted == [(option.name, option.values) for option in product.options.all()]:
@@ -94,6 +132,15 @@ def _save_options(product: Product, spec: ProductSpec, changes: list[str]) -> No
 
 def _save_variants(product: Product, spec: ProductSpec, changes: list[str]) -> None:
     existing = {variant.sku: variant for variant in product.variants.all()}
+    switch_policies(
+        {
+            existing[wanted.sku]: wanted.inventory_policy
+            for wanted in spec.variants
+            if wanted.sku in existing
+            and existing[wanted.sku].inventory_policy != wanted.inventory_policy
+        },
+        actor=ACTOR,
+    )
     for position, wanted in enumerate(spec.variants):
         variant = existing.pop(wanted.sku, None)
         changed: list[str] = []

@@ -3,6 +3,7 @@
 - A product's description is cleaned HTML.
 - A product's price is that of its cheapest active variant.
 - A cached page is dropped after the commit that changed what it shows.
+- A variant that is sold beyond what is there has a stock item to be sold from.
 
 `QuerySet.update` and `bulk_create` send no signals: code that uses them on the catalog must
 call `services.refresh_price` and `services.drop_page` itself.
@@ -17,6 +18,7 @@ from django.dispatch import receiver
 from apps.catalog import cache, services
 from apps.catalog.html import clean_html
 from apps.catalog.models import Category, Product, ProductImage, ProductOption, Synonym, Variant
+from apps.inventory import switching
 
 
 @receiver(pre_save, sender=Product)
@@ -57,6 +59,12 @@ def keep_price_of_variant(instance: Variant, raw: bool = False, **_: Any) -> Non
         product = Product.objects.filter(pk=instance.product_id).first()
         if product is not None:
             services.refresh_price(product)
+
+
+@receiver(post_save, sender=Variant)
+def keep_sellable(instance: Variant, raw: bool = False, **_: Any) -> None:
+    if not raw:
+        switching.keep_sellable(instance.pk, instance.inventory_policy)
 
 
 @receiver([post_save, post_delete], sender=Variant)

@@ -23,8 +23,8 @@ from apps.catalog.browse import ProductDetail
 from apps.core.connections import drop_dead_connections
 from apps.web import page_cache
 from apps.web.context_processors import NavigationCategory, navigation_categories
-from apps.web.product_cards import FEW, Card
-from apps.web.product_page import made_of, related, units_left
+from apps.web.product_cards import Card
+from apps.web.product_page import StockShown, made_of, related, stock_shown
 
 PAGES = 256  # kept in this process: about 20 KB each
 NEIGHBOURS_SECONDS = 1.0
@@ -65,7 +65,7 @@ def of(slug: str) -> list[bytes] | None:
             return None
         page = _cached(
             seen,
-            tuple(min(units, FEW + 1) for units in units_left(seen.detail)),
+            stock_shown(seen.detail),
             _neighbours(seen, int(now // NEIGHBOURS_SECONDS)),
             int(now // page_cache.SECONDS),
         )
@@ -106,7 +106,7 @@ def _neighbours(seen: _Seen, _second: int) -> tuple[Card, ...]:
 
 @lru_cache(maxsize=PAGES)
 def _cached(
-    seen: _Seen, left: tuple[int, ...], neighbours: tuple[Card, ...], _minutes: int
+    seen: _Seen, left: tuple[StockShown, ...], neighbours: tuple[Card, ...], _minutes: int
 ) -> list[bytes]:
     """The page in pieces. Raises _NotCached, which lru_cache does not keep."""
     key = page_cache.key_of(made_of(seen.detail, left, list(neighbours)), seen.frame)

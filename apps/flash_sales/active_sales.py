@@ -20,9 +20,11 @@ logger = logging.getLogger(__name__)
 
 READ_EVERY = 2.0  # seconds
 
+# A variant that is sold beyond what is there has no gate: there is nothing that could be sold out.
 SALES = """
-    SELECT v.sku, s.id, s.slug, s.name, s.stock_gate, s.waiting_room, s.admit_per_second,
-           extract(epoch FROM s.starts_at)::float8, extract(epoch FROM s.ends_at - now())::float8,
+    SELECT v.sku, s.id, s.slug, s.name, s.stock_gate AND v.inventory_policy = 'deny',
+           s.waiting_room, s.admit_per_second, extract(epoch FROM s.starts_at)::float8,
+           extract(epoch FROM s.ends_at - now())::float8,
            extract(epoch FROM s.queue_opens_at)::float8,
            s.units_per_line, s.units_per_order, s.units_per_customer
     FROM flash_sales_flashsale s

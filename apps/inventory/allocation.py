@@ -53,13 +53,15 @@ class Grant:
 class StockRow:
     """A stock item as it was read: `available` is `on_hand - reserved` at that moment.
 
-    `id` is the stock item's. `allocated` counts what `allocate` has given away of it.
+    `id` is the stock item's. `sells_on`: it is sold beyond what is available (policy.py).
+    `allocated` counts what `allocate` has given away of it.
     """
 
     id: int
     variant_id: int
     available: int
     version: int = 0
+    sells_on: bool = False
     allocated: int = field(default=0)
 
     @property
@@ -74,6 +76,7 @@ def allocate(
 
     `rows` come in order of preference (warehouse priority). A line may be filled from several
     warehouses. An order that does not fit takes nothing, and later requests may have its units.
+    What sells on always fits: units that no warehouse has are owed by the preferred one.
     """
     by_variant: dict[int, list[StockRow]] = defaultdict(list)
     for row in rows:
@@ -87,21 +90,33 @@ def _allocate_order(
     lines = _one_line_per_sku(request.lines)
     short = []
     for line in lines:
-        left = sum(row.left for row in by_variant[line.variant_id])
-        if left < line.quantity:
+        rows = by_variant[line.variant_id]
+        left = sum(row.left for row in rows)
+        if left < line.quantity and not any(row.sells_on for row in rows):
             short.append(ShortLine(line.sku, max(left, 0)))
     if short:
         return Shortage(tuple(short))
     units: dict[int, int] = {}
     for line in lines:
-        missing = line.quantity
-        for row in by_variant[line.variant_id]:
-            part = min(missing, row.left)
-            if part > 0:
-                row.allocated += part
-                units[row.id] = part
-                missing -= part
+        units |= _allocate_line(by_variant[line.variant_id], line.quantity)
     return Grant(units)
+
+
+def _allocate_line(rows: Sequence[StockRow], quantity: int) -> dict[int, int]:
+    """Units by stock item id, for a line that fits."""
+    units: dict[int, int] = {}
+    missing = quantity
+    for row in rows:
+        part = min(missing, row.left)
+        if part > 0:
+            row.allocated += part
+            units[row.id] = part
+            missing -= part
+    if missing:
+        owing = next(row for row in rows if row.sells_on)
+        owing.allocated += missing
+        units[owing.id] = units.get(owing.id, 0) + missing
+    return units
 
 
 def _one_line_per_sku(lines: tuple[Wanted, ...]) -> Sequence[Wanted]:

@@ -1,7 +1,8 @@
 """Units per SKU and warehouse, the holds on them, and a ledger of every change.
 
 `on_hand` counts the units in the warehouse, `reserved` those of them that running orders hold;
-`on_hand - reserved` is for sale. `on_hand` changes together with a StockMovement or not at all.
+`on_hand - reserved` is for sale, or below zero what is owed (policy.py). `on_hand` changes together
+with a StockMovement or not at all.
 """
 
 import uuid
@@ -39,6 +40,10 @@ class StockItem(models.Model):
     variant = models.ForeignKey("catalog.Variant", on_delete=models.PROTECT, related_name="stock")
     on_hand = models.IntegerField(default=0)
     reserved = models.IntegerField(default=0)
+    # Of the variant's inventory policy what the statement that reserves has to see: whether it is
+    # sold beyond what is there. Triggers write it and nothing else does: whatever is assigned, what
+    # the variant says is stored.
+    sells_on = models.BooleanField(default=False, db_default=False, editable=False)
     version = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -47,7 +52,7 @@ class StockItem(models.Model):
                 fields=["variant", "warehouse"], name="one_stock_item_per_variant_and_warehouse"
             ),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")),
+                condition=Q(reserved__gte=0) & (Q(reserved__lte=F("on_hand")) | Q(sells_on=True)),
                 name="stock_reserved_between_zero_and_on_hand",
             ),
         ]

@@ -1,13 +1,18 @@
 """What is for sale, and changes of `on_hand` by people, each with a movement in the ledger."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from apps.core import sql
 from apps.inventory.models import StockItem, StockMovement, Warehouse
+from apps.inventory.policy import Policy
+
+# Units for sale of what sells on: more than any order can ask for.
+ENDLESS = 1_000_000
 
 
 class UnknownSku(Exception):
@@ -15,7 +20,7 @@ class UnknownSku(Exception):
 
 
 class WouldGoBelowReserved(Exception):
-    """Units that running orders hold cannot be adjusted away."""
+    """Units that running orders hold cannot be adjusted away where selling ends with the count."""
 
     def __init__(self, *, on_hand: int, reserved: int, change: int) -> None:
         super().__init__(
@@ -24,29 +29,53 @@ class WouldGoBelowReserved(Exception):
         self.on_hand, self.reserved, self.change = on_hand, reserved, change
 
 
-AVAILABLE = """
-    SELECT v.sku, coalesce(sum(s.on_hand - s.reserved), 0)::int
+# A variant without a stock item is sold from nowhere, whatever its policy: deny.
+LEVELS = """
+    SELECT v.sku, coalesce(sum(s.on_hand), 0)::int, coalesce(sum(s.reserved), 0)::int,
+           CASE WHEN bool_or(s.sells_on) THEN v.inventory_policy ELSE 'deny' END
     FROM catalog_variant v LEFT JOIN inventory_stockitem s ON s.variant_id = v.id
-    WHERE v.sku = ANY(%s) GROUP BY v.sku
-"""
-
-ON_HAND = """
-    SELECT v.sku, sum(s.on_hand)::int
-    FROM catalog_variant v JOIN inventory_stockitem s ON s.variant_id = v.id
-    WHERE v.sku = ANY(%s) GROUP BY v.sku
+    WHERE v.sku = ANY(%s) GROUP BY v.sku, v.inventory_policy
 """
 
 VARIANT = "SELECT id FROM catalog_variant WHERE sku = %s"
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The stock of a SKU over all warehouses, in units. `on_hand` below zero is owed."""
+
+    on_hand: int = 0
+    reserved: int = 0
+    policy: str = Policy.DENY
+
+    @property
+    def sells_on(self) -> bool:
+        """Whether it is sold beyond what is there."""
+        return self.policy != Policy.DENY
+
+    @property
+    def for_sale(self) -> int:
+        """Units that can be bought now: ENDLESS of what sells on."""
+        return ENDLESS if self.sells_on else max(self.on_hand - self.reserved, 0)
+
+    def back_ordered(self, quantity: int) -> int:
+        """How many of `quantity` units that are bought now are not there yet, and ship later."""
+        if self.policy != Policy.CONTINUE:
+            return 0
+        return max(quantity - max(self.on_hand - self.reserved, 0), 0)
+
+
+def levels(skus: Iterable[str]) -> dict[str, Level]:
+    """The stock by SKU; unknown SKUs are absent, those without a stock item have a Level of 0."""
+    return {
+        sku: Level(on_hand, reserved, policy)
+        for sku, on_hand, reserved, policy in sql.fetch(LEVELS, [list(skus)])
+    }
+
+
 def availability(skus: Iterable[str]) -> dict[str, int]:
-    """Units for sale by SKU, over all warehouses, holds taken off; unknown SKUs are absent."""
-    return dict(sql.fetch(AVAILABLE, [list(skus)]))
-
-
-def on_hand(skus: Iterable[str]) -> dict[str, int]:
-    """`on_hand` by SKU, over all warehouses, held units included; SKUs without stock are absent."""
-    return dict(sql.fetch(ON_HAND, [list(skus)]))
+    """Units that can be bought now by SKU (`Level.for_sale`); unknown SKUs are absent."""
+    return {sku: level.for_sale for sku, level in levels(skus).items()}
 
 
 def receive(
@@ -73,11 +102,21 @@ def adjust(
 ) -> StockItem:
     """Correct `on_hand` by `change` units, positive or negative, with a movement.
 
-    Raises UnknownSku, and WouldGoBelowReserved: nothing changes then.
+    Raises UnknownSku, and WouldGoBelowReserved (not where it sells on): nothing changes then.
     """
     if not reason.strip():
         raise ValueError("an adjustment needs a reason")
     return _move(sku, change, StockMovement.Kind.ADJUSTED, reason, actor, warehouse, None)
+
+
+def open_count(*, sku: str, counted: int, reason: str, actor: str) -> StockItem:
+    """The first count of a SKU, in the default warehouse, with a movement.
+
+    Below zero it is a debt: units that are sold and not there. Raises UnknownSku, and
+    WouldGoBelowReserved for a debt of what does not sell on.
+    """
+    kind = StockMovement.Kind.INITIAL if counted >= 0 else StockMovement.Kind.ADJUSTED
+    return _move(sku, counted, kind, reason, actor, None, None)
 
 
 def default_warehouse() -> Warehouse:
@@ -105,8 +144,11 @@ def _move(
             variant_id=variant_id, warehouse=warehouse or default_warehouse()
         )
         # A conditional F-expression UPDATE: the condition sees a hold that was made in between.
-        written = StockItem.objects.filter(pk=item.pk, on_hand__gte=F("reserved") - change).update(
-            on_hand=F("on_hand") + change, version=F("version") + 1
+        # What sells on may be owed; units that come in then fill the debt first.
+        written = (
+            StockItem.objects.filter(pk=item.pk)
+            .filter(Q(on_hand__gte=F("reserved") - change) | Q(sells_on=True))
+            .update(on_hand=F("on_hand") + change, version=F("version") + 1)
         )
         if not written:
             item.refresh_from_db()

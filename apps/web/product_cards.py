@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from django.db.models import Count
 from django.templatetags.static import static
 
+from apps.catalog import browse
 from apps.catalog.models import Product, Variant
+from apps.inventory.stock import ENDLESS
 
 FEW = 3  # units; up to this number pages show how many are left
+SHIPS_LATER = "Ships later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ def cards(products: Iterable[Product]) -> list[Card]:
     """The cards of products from `browse.products`, which annotates what they show."""
     shown = list(products)
     several = _with_several_variants(shown)
+    later = _back_ordered(shown)
     return [
         Card(
             slug=product.slug,
@@ -41,7 +45,9 @@ def cards(products: Iterable[Product]) -> list[Card]:
             was=reduced_from(product.compare_at_amount, product.price_amount),
             is_from=product.dearest_amount > product.price_amount,  # type: ignore[attr-defined]
             in_stock=product.in_stock,  # type: ignore[attr-defined]
-            stock_words=_few_words(product, several=product.pk in several),
+            stock_words=SHIPS_LATER
+            if product.pk in later
+            else _few_words(product, several=product.pk in several),
         )
         for product in shown
     ]
@@ -59,6 +65,12 @@ def _with_several_variants(products: list[Product]) -> set[int]:
         .filter(n__gt=1)
     )
     return set(counted.values_list("product", flat=True))
+
+
+def _back_ordered(products: list[Product]) -> set[int]:
+    """Ids of those of which everything ships later. No query where nothing sells on."""
+    endless = [product.pk for product in products if product.units_left >= ENDLESS]  # type: ignore[attr-defined]
+    return browse.back_ordered(endless) if endless else set()
 
 
 def _is_few(product: Product) -> bool:
@@ -82,8 +94,10 @@ def reduced_from(compare_at: int | None, price: int) -> int | None:
     return compare_at if compare_at and compare_at > price else None
 
 
-def stock_words(available: int) -> str:
-    """For a variant's availability line."""
+def stock_words(available: int, *, later: bool = False) -> str:
+    """For a variant's availability line; `later`: none is there, what is bought is a back order."""
+    if later:
+        return "On back order: ships later"
     if available < 1:
         return "Sold out"
     if available <= FEW:
@@ -91,15 +105,26 @@ def stock_words(available: int) -> str:
     return "In stock"
 
 
-def stock_note(available: int) -> str:
+def stock_note(available: int, *, later: bool = False) -> str:
     """The words beside an option; empty when there is enough."""
+    if later:
+        return "ships later"
     if available < 1:
         return "sold out"
     return f"{available} left" if available <= FEW else ""
 
 
-def stock_class(available: int) -> str:
+def stock_class(available: int, *, later: bool = False) -> str:
     """The CSS class of those words."""
     if available < 1:
         return "out"
-    return "low" if available <= FEW else ""
+    return "low" if later or available <= FEW else ""
+
+
+def back_order_words(back_ordered: int, quantity: int) -> str:
+    """For a line of a cart of which `back_ordered` units are not there yet; empty when all are."""
+    if not back_ordered:
+        return ""
+    if back_ordered >= quantity:
+        return f"On back order: {'it ships' if quantity == 1 else 'they ship'} later."
+    return f"{quantity - back_ordered} in stock, {back_ordered} on back order: ships later."

@@ -14,13 +14,16 @@ from apps.core import money
 from apps.inventory import stock
 from apps.web import product_cards
 
+# Of a variant: units for sale, as far as pages tell them apart; whether it ships later.
+StockShown = tuple[int, bool]
+
 RELATED = 4
 RELATED_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class VariantShown:
-    """One SKU of a product's page; amounts in minor units."""
+    """One SKU of a product's page; amounts in minor units. `later`: bought now, it ships later."""
 
     sku: str
     name: str
@@ -29,29 +32,38 @@ class VariantShown:
     was: int | None
     available: int
     image: str
+    later: bool = False
+
+    @property
+    def stock_shown(self) -> StockShown:
+        return _shown(self.available, self.later)
 
     @property
     def stock_words(self) -> str:
-        return product_cards.stock_words(self.available)
+        return product_cards.stock_words(self.available, later=self.later)
+
+    @property
+    def stock_note(self) -> str:
+        return product_cards.stock_note(self.available, later=self.later)
 
     @property
     def stock_class(self) -> str:
-        return product_cards.stock_class(self.available)
+        return product_cards.stock_class(self.available, later=self.later)
 
 
 def made_of(
     detail: ProductDetail,
-    left: Iterable[int],
+    left: Iterable[StockShown],
     neighbours: list[product_cards.Card],
     asked: str = "",
 ) -> tuple[object, ...]:
     """All by which two pages of this product can differ, for a visitor with an empty cart.
 
-    `left`: units for sale of each variant; `asked`: the SKU in the address.
+    `left`: what is shown of each variant's stock; `asked`: the SKU in the address.
     """
     return (
         detail,
-        [min(units, product_cards.FEW + 1) for units in left],
+        list(left),
         asked if asked in detail.skus else "",
         neighbours,
     )
@@ -66,17 +78,31 @@ def variants_of(detail: ProductDetail) -> list[VariantShown]:
             options=variant.options,
             price=variant.price_amount,
             was=product_cards.reduced_from(variant.compare_at_amount, variant.price_amount),
-            available=units,
+            available=level.for_sale,
             image=variant.image,
+            later=_ships_later(level),
         )
-        for variant, units in zip(detail.variants, units_left(detail), strict=True)
+        for variant, level in zip(detail.variants, _levels(detail), strict=True)
     ]
 
 
-def units_left(detail: ProductDetail) -> list[int]:
-    """Units for sale of each variant, in their order; read from PostgreSQL, never from a cache."""
-    available = stock.availability(detail.skus)
-    return [max(0, available.get(sku, 0)) for sku in detail.skus]
+def stock_shown(detail: ProductDetail) -> tuple[StockShown, ...]:
+    """What the page shows of each variant's stock now, in their order."""
+    return tuple(_shown(level.for_sale, _ships_later(level)) for level in _levels(detail))
+
+
+def _levels(detail: ProductDetail) -> list[stock.Level]:
+    """The stock of each variant; read from PostgreSQL, never from a cache."""
+    levels = stock.levels(detail.skus)
+    return [levels.get(sku, stock.Level()) for sku in detail.skus]
+
+
+def _ships_later(level: stock.Level) -> bool:
+    return level.back_ordered(1) > 0
+
+
+def _shown(available: int, later: bool) -> StockShown:
+    return min(available, product_cards.FEW + 1), later
 
 
 def variant_with(
@@ -186,7 +212,7 @@ def _for_script(
             "available": min(variant.available, product_cards.FEW + 1),
             "words": variant.stock_words,
             "state": variant.stock_class,
-            "note": product_cards.stock_note(variant.available),
+            "note": variant.stock_note,
             "picture": index.get(variant.image),
         }
         for variant in variants
@@ -204,10 +230,9 @@ def _option_value(
     wanted = dict(chosen.options) if chosen else {}
     wanted[names[position]] = value
     variant = next((each for each in variants if each.options == wanted), None)
-    available = variant.available if variant else 0
     return {
         "label": value,
         "chosen": chosen is not None and chosen.options.get(names[position]) == value,
-        "gone": available < 1,
-        "note": product_cards.stock_note(available) if variant else "not made",
+        "gone": variant is None or variant.available < 1,
+        "note": variant.stock_note if variant else "not made",
     }

@@ -71,6 +71,7 @@ def test_cart_shows_lines_and_totals(shopper, cart, mug):
             "unit_price": {"amount": "18.00", "currency": "USD"},
             "line_total": {"amount": "36.00", "currency": "USD"},
             "available": 5,
+            "back_ordered": 0,
         }
     ]
     assert document["totals"]["subtotal"]["amount"] == "36.00"

@@ -43,6 +43,7 @@ def test_product_page_has_variants_and_what_is_left(api):
             "price": {"amount": "18.00", "currency": "USD"},
             "compare_at_price": None,
             "available": 0,
+            "availability": "out_of_stock",
             "options": {},
         }
     ]

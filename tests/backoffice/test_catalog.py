@@ -24,6 +24,7 @@ from tests.backoffice.conftest import (
 )
 from tests.factories import (
     CategoryFactory,
+    HoldFactory,
     ProductFactory,
     ProductImageFactory,
     ProductOptionFactory,
@@ -53,6 +54,71 @@ def test_saving_untouched_changes_nothing(staff: Client) -> None:
 
     assert answer.status_code == 302
     assert [list(m.objects.values()) for m in (Variant, ProductImage)] == before
+
+
+class TestInventoryPolicy:
+    """Beside each variant: what happens when none are left."""
+
+    FIELD = "variants-0-inventory_policy"
+
+    def test_the_stock_follows(self, staff: Client) -> None:
+        mug = a_mug(stock=0)
+
+        assert save(staff, page(mug.product), **{self.FIELD: "continue"}).status_code == 302
+
+        assert mug.stock.get().sells_on
+        shown = staff.get(page(mug.product)).content.decode()
+        assert "sells on" in shown
+
+    def test_what_is_owed_is_said_at_the_field_and_nothing_is_saved(self, staff: Client) -> None:
+        mug = a_mug(stock=1, inventory_policy="continue", sku="MUG-1")
+        HoldFactory(stock_item=mug.stock.get(), quantity=3)
+
+        answer = save(
+            staff, page(mug.product), **{self.FIELD: "deny", "variants-0-weight_grams": "1"}
+        )
+
+        assert errors(answer) == {
+            self.FIELD: [
+                "MUG-1 owes 2 units (Main warehouse: 1 on hand, 3 held for orders). Receive them,"
+                " correct the count or cancel orders first. To end its sale at once, switch it off."
+            ]
+        }
+        mug.refresh_from_db()
+        assert (mug.inventory_policy, mug.weight_grams) == ("continue", 350)
+
+    def test_a_count_that_begins_has_the_name_of_who_began_it(self, staff: Client) -> None:
+        mug = a_mug(stock=0, inventory_policy="untracked")
+        HoldFactory(stock_item=mug.stock.get(), quantity=3)
+        assert "not counted" in staff.get(page(mug.product)).content.decode()
+
+        assert save(staff, page(mug.product), **{self.FIELD: "deny"}).status_code == 302
+
+        item = mug.stock.get()
+        assert (item.sells_on, item.on_hand, item.reserved) == (False, 3, 3)
+        movement = item.movements.get(kind="adjusted")
+        assert (movement.quantity, movement.actor) == (3, "clerk@kettleandpine.example")
+
+    def test_an_error_elsewhere_in_the_form_begins_no_count(self, staff: Client) -> None:
+        mug = a_mug(stock=0, inventory_policy="untracked")
+        HoldFactory(stock_item=mug.stock.get(), quantity=3)
+
+        answer = save(staff, page(mug.product), **{self.FIELD: "deny", "name": ""})
+
+        assert "name" in errors(answer)
+        assert (mug.stock.get().on_hand, mug.stock.get().sells_on) == (0, True)
+
+    @pytest.mark.parametrize(
+        ("policy", "words"),
+        [("continue", "sells on"), ("untracked", "sells on"), ("deny", "0 for sale")],
+    )
+    def test_the_list_tells_who_sells_on(self, staff: Client, policy: str, words: str) -> None:
+        mug = a_mug(stock=0, inventory_policy=policy)
+
+        answer = staff.get(LIST, {"availability": "out" if policy == "deny" else "in"})
+
+        assert list(answer.context["cl"].result_list) == [mug.product]
+        assert words in answer.content.decode()
 
 
 def test_price_is_typed_as_a_decimal_and_the_page_in_the_shop_follows(staff: Client) -> None:

@@ -112,11 +112,15 @@ def test_low_stock_names_what_runs_out(staff: Client) -> None:
     sold_out_mug(sku="GONE")
     a_mug(stock=1, sku="HIDDEN", published=False)
     a_mug(stock=1, sku="INACTIVE", active=False)
+    a_mug(stock=0, sku="SHIPS-LATER", inventory_policy="continue")
+    a_mug(stock=1, sku="NOT-COUNTED", inventory_policy="untracked")
 
-    day = staff.get(INDEX).context["dashboard"]
+    page = staff.get(INDEX)
 
+    day = page.context["dashboard"]
     assert [item.variant.sku for item in day.low] == ["TWO-LEFT", "FIVE-LEFT"]
-    assert day.sold_out == 2
+    assert (day.sold_out, day.back_ordered) == (2, 1)
+    assert "1 back-ordered" in page.content.decode()
 
 
 def test_first_page_costs_the_same_on_a_busy_day(queries_of: Counting) -> None:

@@ -293,7 +293,11 @@ def test_page_costs_the_same_with_a_long_ledger(queries_of: Counting) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "found"), [("out", {"OUT", "HELD"}), ("low", {"LOW"}), ("held", {"HELD"})]
+    ("level", "found"),
+    [
+        *[("out", {"OUT", "HELD"}), ("low", {"LOW"}), ("held", {"HELD"}), ("back", {"BACK"})],
+        ("uncounted", {"UNCOUNTED"}),
+    ],
 )
 def test_levels_are_filtered_by_what_is_for_sale(
     staff: Client, level: str, found: set[str]
@@ -302,6 +306,8 @@ def test_levels_are_filtered_by_what_is_for_sale(
     held_mug(stock=20, sku="HELD")
     a_mug(stock=5, sku="LOW")
     a_mug(stock=6, sku="PLENTY")
+    a_mug(stock=0, sku="BACK", inventory_policy="continue")
+    a_mug(stock=0, sku="UNCOUNTED", inventory_policy="untracked")
 
     results = staff.get(LIST, {"level": level}).context["cl"].result_list
 

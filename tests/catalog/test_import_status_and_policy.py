@@ -5,9 +5,10 @@ from django.db.models import Sum
 
 from apps.catalog import browse
 from apps.catalog.models import Product, Variant
-from apps.inventory import stock
+from apps.inventory import holds, stock
 from apps.inventory.models import StockMovement
 from tests.catalog.product_files import COLUMNS, MUG, PAN, a_file, handles, load
+from tests.inventory.stock_checks import reserve, wants
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_network")]
 
@@ -79,25 +80,104 @@ def test_a_row_that_says_nothing_is_like_the_first():
     assert set(Variant.objects.values_list("inventory_policy", flat=True)) == {"continue"}
 
 
-def test_a_debt_is_noted_and_counted_on_from_nothing():
-    row = {**MUG, POLICY: "continue", TRACKER: "shopify"}
-    content = a_file({**row, QUANTITY: "-3"}, columns=WIDE)
+def on_hand(sku: str = "M-1") -> int:
+    return stock.levels([sku])[sku].on_hand
 
-    report = load(content)
 
-    assert [n.text for n in report.notes] == [
-        "Variant Inventory Qty '-3': 3 are sold that are not there: a debt."
-        " The stock here begins at 0"
-    ]
-    assert Variant.objects.get().imported_quantity == -3
-    assert stock.availability(["M-1"]) == {"M-1": 0}
-    assert handles(load(content).unchanged) == ["mug"]
+def a_mug_counted(quantity: int | str, policy: str = "continue", tracker: str = "shopify") -> bytes:
+    row = {**MUG, POLICY: policy, TRACKER: tracker, QUANTITY: str(quantity)}
+    return a_file(row, columns=WIDE)
 
-    load(a_file({**row, QUANTITY: "5"}, columns=WIDE))  # the debt is paid over there
-    assert stock.availability(["M-1"]) == {"M-1": 5}
-    load(content)
-    assert stock.availability(["M-1"]) == {"M-1": 0}
-    assert StockMovement.objects.aggregate(Sum("quantity"))["quantity__sum"] == 0
+
+def sell(units: int) -> None:
+    order = wants((Variant.objects.get(), units))
+    assert reserve(order) == [None]
+    holds.confirm([order.order_id])
+
+
+class TestDebts:
+    """Units that are sold and not there, in the files of shops that go on selling."""
+
+    def test_a_debt_is_kept_where_it_goes_on_selling(self):
+        content = a_mug_counted(-3)
+
+        report = load(content)
+
+        assert report.notes == []
+        assert on_hand() == -3
+        assert stock.availability(["M-1"]) == {"M-1": stock.ENDLESS}
+        assert Variant.objects.get().imported_quantity == -3
+        assert handles(load(content).unchanged) == ["mug"]
+
+        load(a_mug_counted(5))  # the debt is paid over there
+        assert on_hand() == 5
+        load(content)
+        assert on_hand() == -3
+        assert StockMovement.objects.aggregate(Sum("quantity"))["quantity__sum"] == -3
+
+    def test_a_debt_is_noted_and_counted_from_nothing_where_it_is_sold_out(self):
+        content = a_mug_counted(-3, "deny")
+
+        report = load(content)
+
+        assert [n.text for n in report.notes] == [
+            "Variant Inventory Qty '-3': 3 are sold that are not there: a debt."
+            " The stock here begins at 0"
+        ]
+        assert on_hand() == 0
+        assert handles(load(content).unchanged) == ["mug"]
+
+        load(a_mug_counted(-3))  # the same number, and now it means something
+        assert on_hand() == -3
+
+    def test_a_count_pays_the_debt_before_the_policy_becomes_deny(self):
+        load(a_mug_counted(-3))
+
+        report = load(a_mug_counted(5, "deny"))
+
+        assert handles(report.updated) == ["mug"]
+        assert (on_hand(), Variant.objects.get().inventory_policy) == (5, "deny")
+
+    def test_deny_with_a_debt_is_refused_with_its_line(self):
+        load(a_mug_counted(0))
+        sell(2)
+
+        report = load(a_mug_counted(0, "deny"))
+
+        assert [(one.line, one.handle) for one in report.skipped] == [(2, "mug")]
+        assert "M-1 owes 2 units (Main warehouse: -2 on hand, 0 held" in str(report.skipped[0])
+        assert (on_hand(), Variant.objects.get().inventory_policy) == (-2, "continue")
+
+
+class TestNotCounted:
+    def test_the_number_in_the_file_is_no_count(self):
+        content = a_mug_counted(7, "deny", "")
+
+        load(content)
+
+        assert (on_hand(), Variant.objects.get().imported_quantity) == (0, None)
+        assert stock.availability(["M-1"]) == {"M-1": stock.ENDLESS}
+        assert handles(load(content).unchanged) == ["mug"]
+
+    def test_what_is_counted_again_has_the_count_of_the_file(self):
+        load(a_mug_counted(8, "deny"))
+        load(a_mug_counted(8, "deny", ""))
+        sell(13)
+        assert on_hand() == -5
+
+        load(a_mug_counted(10, "deny"))
+
+        assert on_hand() == 10
+        assert handles(load(a_mug_counted(10, "deny")).unchanged) == ["mug"]
+
+    def test_what_was_sold_meanwhile_stays_sold_where_the_books_were_kept(self):
+        load(a_mug_counted(50, "deny"))
+        load(a_mug_counted(50, "deny", ""))
+        sell(20)
+
+        load(a_mug_counted(50, "deny"))
+
+        assert on_hand() == 30
 
 
 def test_staff_may_hide_what_the_file_shows_until_the_next_import():

@@ -88,7 +88,10 @@ def a_product(
     """A published product of one variant, with `stock` units on hand (None: no stock item)."""
     variant_fields = {
         field: fields.pop(field)
-        for field in ("weight_grams", "compare_at_amount", "taxable", "requires_shipping", "active")
+        for field in (
+            *("weight_grams", "compare_at_amount", "taxable", "requires_shipping", "active"),
+            "inventory_policy",
+        )
         if field in fields
     }
     product = ProductFactory(name=name, **fields)

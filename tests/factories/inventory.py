@@ -36,6 +36,19 @@ class StockItemFactory(DjangoModelFactory):
     variant = factory.SubFactory("tests.factories.catalog.VariantFactory")
     on_hand = 10
 
+    @classmethod
+    def _create(cls, model_class: type[StockItem], *args: Any, **fields: Any) -> StockItem:
+        # A variant that sells on has got its empty stock item already.
+        made = model_class.objects.filter(
+            variant=fields["variant"], warehouse=fields["warehouse"], movements=None
+        ).first()
+        if made is None:
+            return super()._create(model_class, *args, **fields)
+        for name, value in fields.items():
+            setattr(made, name, value)
+        made.save()
+        return made
+
     @factory.post_generation
     def ledger(made: StockItem, create: bool, extracted: Any, **_: Any) -> None:
         if not create:

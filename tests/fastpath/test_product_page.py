@@ -216,10 +216,8 @@ def test_crowd_shares_the_questions_for_no_longer_than_it_says(
     monkeypatch.setattr(page_parts.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(page_parts, "SHARED_SECONDS", 0.02)
     asked: list[Any] = []
-    availability = stock.availability
-    monkeypatch.setattr(
-        stock, "availability", lambda skus: asked.append(skus) or availability(skus)
-    )
+    levels = stock.levels
+    monkeypatch.setattr(stock, "levels", lambda skus: asked.append(skus) or levels(skus))
     answer(shop, look(mug))
     asked.clear()
 
@@ -293,10 +291,10 @@ def test_without_the_database_django_answers(
 ) -> None:
     past_django(behind, look(mug))
 
-    def away(_: Any) -> dict[str, int]:
+    def away(_: Any) -> dict[str, stock.Level]:
         raise OperationalError
 
-    monkeypatch.setattr(stock, "availability", away)
+    monkeypatch.setattr(stock, "levels", away)
 
     assert answer(ProductPageShortcut(behind), look(mug))[0] == "503 Service Unavailable"
     assert behind.times == 1

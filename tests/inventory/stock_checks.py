@@ -84,8 +84,12 @@ class StockSnapshot:
 def assert_stock_consistent(variants: Iterable[Variant]) -> None:
     """Invariants 1 to 3 of each of `variants`."""
     for variant in variants:
+        variant.refresh_from_db(fields=["inventory_policy"])
         for item in StockItem.objects.filter(variant=variant):
-            assert 0 <= item.reserved <= item.on_hand
+            assert item.reserved >= 0
+            assert item.sells_on == (variant.inventory_policy != "deny")
+            if not item.sells_on:
+                assert item.reserved <= item.on_hand
         on_hand, reserved = stock_of(variant)
         assert reserved == units_held(variant)
         assert on_hand == sum(quantity for _, quantity in ledger(variant))

@@ -233,6 +233,17 @@ def test_what_the_database_forbids_is_checked_all_the_same(sold: Shop, name: str
 # --- 12: what clients were told ------------------------------------------------------------------
 
 
+def test_stock_item_with_another_policy_than_its_variant_is_named(sold: Shop) -> None:
+    sql("ALTER TABLE inventory_stockitem DISABLE TRIGGER policy_of_variant")
+    try:
+        assert sql("UPDATE inventory_stockitem SET sells_on = true") > 0
+        found = sold.violations()
+    finally:
+        sql("ALTER TABLE inventory_stockitem ENABLE TRIGGER policy_of_variant")
+
+    assert "sells on, but its variant says deny" in found[3].examples[0]
+
+
 def test_accepted_order_that_is_gone_is_named(shop: Shop) -> None:
     order_id, lost = shop.place(), uuid4()
     assert audit.check_accepted([order_id]).holds

@@ -25,7 +25,10 @@ class CartLine(TypedDict):
     quantity: int
     unit_price: Annotated[Money | None, said("null: no longer sold")]
     line_total: Money | None
-    available: Annotated[int, said("what could be bought now")]
+    available: Annotated[
+        int, said("what could be bought now; 1000000 where it is sold without a limit")
+    ]
+    back_ordered: Annotated[int, said("units of the line that are not there yet and ship later")]
 
 
 class CartProblem(TypedDict):

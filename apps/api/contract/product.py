@@ -1,6 +1,6 @@
 """Products and categories."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -37,12 +37,20 @@ class Option(TypedDict):
     values: list[str]
 
 
+Availability = Literal["in_stock", "backorder", "out_of_stock"]
+
+
 class Variant(TypedDict):
     sku: str
     name: str
     price: Money
     compare_at_price: Money | None
-    available: int
+    available: Annotated[
+        int, said("units that can be bought now; 1000000 where it is sold without a limit")
+    ]
+    availability: Annotated[
+        Availability, said("`backorder`: none is there, what is bought now ships later")
+    ]
     options: dict[str, str]
 
 

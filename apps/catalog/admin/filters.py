@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 
@@ -38,9 +38,12 @@ class AvailabilityFilter(DropdownFilter):
         return [("in", "Something for sale"), ("out", "Sold out")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        # What sells on can be bought whatever is there.
         for_sale = Exists(
             Variant.objects.filter(
-                product=OuterRef("pk"), active=True, stock__on_hand__gt=F("stock__reserved")
+                Q(stock__on_hand__gt=F("stock__reserved")) | Q(stock__sells_on=True),
+                product=OuterRef("pk"),
+                active=True,
             )
         )
         match self.value():

@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from apps.backoffice.formatting import amount
 from apps.catalog.admin import product_export, product_search
-from apps.catalog.admin.availability import availability_label, units_in_stock
+from apps.catalog.admin.availability import availability_label, counted, sells_on
 from apps.catalog.admin.filters import AvailabilityFilter, CategoryFilter
 from apps.catalog.admin.images import ImageInline, thumbnail
 from apps.catalog.admin.options import OptionInline
@@ -76,8 +76,9 @@ class ProductAdmin(ModelAdmin):
             .annotate(
                 lowest=Subquery(prices.annotate(n=Min("price_amount")).values("n")),
                 highest=Subquery(prices.annotate(n=Max("price_amount")).values("n")),
-                units_on_hand=units_in_stock("on_hand", variant__product=OuterRef("pk")),
-                units_held=units_in_stock("reserved", variant__product=OuterRef("pk")),
+                units_on_hand=counted("on_hand", variant__product=OuterRef("pk")),
+                units_held=counted("reserved", variant__product=OuterRef("pk")),
+                sells_on=sells_on(variant__product=OuterRef("pk"), variant__active=True),
                 picture=Subquery(images.values("path")[:1]),
             )
         )
@@ -122,7 +123,9 @@ class ProductAdmin(ModelAdmin):
 
     @display(description="availability")
     def availability(self, product: Any) -> SafeString:
-        return availability_label(product.units_on_hand, product.units_held)
+        return availability_label(
+            product.units_on_hand, product.units_held, sells_on=product.sells_on
+        )
 
     @display(description="price in lists")
     def price_shown(self, product: Any) -> str:

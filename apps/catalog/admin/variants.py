@@ -15,15 +15,18 @@ from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.backoffice.formatting import amount, link
+from apps.backoffice.actions import actor
+from apps.backoffice.formatting import amount, label, link
 from apps.backoffice.read_only import MoneyIsRead
 from apps.catalog import limits
 from apps.catalog.admin.availability import availability_label, units_in_stock
 from apps.catalog.admin.fields import OptionsField
 from apps.catalog.models import Variant
 from apps.catalog.publishing import objections
+from apps.catalog.services import check_policies, switch_policies
 from apps.catalog.text import code
 from apps.core.money_forms import MoneyField
+from apps.inventory.switching import UnitsOwed
 
 
 class VariantForm(forms.ModelForm):
@@ -84,9 +87,12 @@ class VariantForm(forms.ModelForm):
 class VariantFormSet(PaginationInlineFormSet):
     """The variants on this page of the form."""
 
+    actor = ""  # who changes them, for the ledger; set by VariantInline
+
     def clean(self) -> None:
         """A product is published with what it needs (publishing.py), or not at all."""
         super().clean()
+        self._check_policies()
         product = self.instance
         if not product.published or any(self.errors):
             return
@@ -100,6 +106,33 @@ class VariantFormSet(PaginationInlineFormSet):
                 f"This product cannot be published: {'; '.join(found)}. Mend that here, or take the"
                 " tick from “published” and save."
             )
+
+    def save(self, commit: bool = True) -> Any:
+        """Save what changed; the stock first, where an inventory policy needs that."""
+        new = {form.instance: policy for form, policy in self._new_policies()}
+        switch_policies(new, actor=self.actor)
+        return super().save(commit)
+
+    def _check_policies(self) -> None:
+        """Say at its field why a variant cannot have its new policy yet.
+
+        The stock stays locked until the form is saved, so that what is allowed here is so there.
+        """
+        changed = {form.instance.pk: (form, policy) for form, policy in self._new_policies()}
+        try:
+            check_policies({pk: policy for pk, (_, policy) in changed.items()})
+        except UnitsOwed as owed:
+            changed[owed.variant_id][0].add_error("inventory_policy", str(owed))
+
+    def _new_policies(self) -> list[tuple[Any, str]]:
+        """(form, policy) of each variant that is there already and gets another policy."""
+        return [
+            (form, form.cleaned_data["inventory_policy"])
+            for form in self.forms
+            if form.instance.pk is not None
+            and "inventory_policy" in form.changed_data
+            and "inventory_policy" in getattr(form, "cleaned_data", {})
+        ]
 
     def _has_offer(self) -> bool:
         filled = [form for form in self.forms if form.has_changed() or form.instance.pk]
@@ -147,12 +180,24 @@ class VariantInline(MoneyIsRead, StackedInline):
             )
         )
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        made = super().get_formset(request, obj, **kwargs)
+        made.actor = actor(request)
+        return made
+
     @display(description="stock")
     def stock_now(self, variant: Any) -> SafeString | str:
         if variant.pk is None:
             return "Save first; then units are received on the stock page."
         url = reverse("admin:inventory_stockitem_changelist")
-        shown = availability_label(variant.units_on_hand, variant.units_held)
+        if variant.inventory_policy == Variant.InventoryPolicy.UNTRACKED:
+            shown = label("not counted")
+        else:
+            shown = availability_label(
+                variant.units_on_hand,
+                variant.units_held,
+                sells_on=variant.inventory_policy == Variant.InventoryPolicy.CONTINUE,
+            )
         return format_html("{} · {}", shown, link(f"{url}?q={variant.sku}", "stock"))
 
     @display(description="price")

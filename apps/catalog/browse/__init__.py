@@ -18,6 +18,7 @@ from apps.catalog.browse.filters import ListFilters, narrowed
 from apps.catalog.browse.lists import Found, found, portion, products
 from apps.catalog.browse.orderings import ORDERINGS, UnknownOrdering
 from apps.catalog.browse.scarce import COUNTS_KEPT, last_few
+from apps.catalog.browse.stock import back_ordered
 from apps.catalog.browse.tree import CategoryNode, category_tree
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ProductDetail",
     "UnknownOrdering",
     "VariantDetail",
+    "back_ordered",
     "category_tree",
     "found",
     "last_few",

@@ -40,9 +40,9 @@ def products(*, ordering: str | None = None, **filters: Unpack[ListFilters]) -> 
     UnknownOrdering.
 
     Each product carries: `category` (selected), `image_path`, `image_alt`, `units_left` (for sale
-    over all variants and warehouses), `in_stock`, `dearest_amount` (highest price of an active
-    variant, minor units; the card says "from" when it is above `price_amount`), and `rank` when
-    searching.
+    over all variants and warehouses; ENDLESS and more where one sells on), `in_stock`,
+    `dearest_amount` (highest price of an active variant, minor units; the card says "from" when it
+    is above `price_amount`), and `rank` when searching.
     """
     return found(ordering=ordering, **filters).products
 

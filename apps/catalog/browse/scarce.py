@@ -3,10 +3,11 @@
 from datetime import timedelta
 from operator import attrgetter
 
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from apps.catalog import cache
 from apps.catalog.browse.lists import products
+from apps.catalog.browse.stock import FOR_SALE, UNITS
 from apps.catalog.models import Product
 from apps.inventory.models import StockItem
 
@@ -33,9 +34,9 @@ def last_few(*, units: int, count: int) -> list[Product]:
 
 def _ids_with_few(units: int, most: int) -> list[int]:
     few = (
-        StockItem.objects.filter(on_hand__gt=F("reserved"), variant__active=True)
+        StockItem.objects.filter(FOR_SALE, variant__active=True)
         .values("variant__product")
-        .annotate(left=Sum(F("on_hand") - F("reserved")))
+        .annotate(left=Sum(UNITS))
         .filter(left__lte=units, variant__product__published=True, variant__product__listed=True)
         .order_by("left", "variant__product")
     )

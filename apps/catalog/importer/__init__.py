@@ -12,7 +12,8 @@ stock, and each variant stores the last one (`imported_quantity`). The first cou
 becomes the stock of the default warehouse. Later only the *difference* between two counts moves
 stock: 10 imported, 3 sold, 10 imported again leaves 7, because setting the stock to 10 would sell
 three units that are gone; 15 imported then makes 12. A count cannot take units that orders hold:
-such a product is refused as a whole.
+such a product is refused as a whole. So is one that would be sold out by its count (`deny`) while
+it owes units that were sold as `continue`.
 
 Two imports at once are serialised by an advisory lock, product by product.
 """
@@ -24,11 +25,12 @@ from typing import IO
 from django.db import DatabaseError, connection, transaction
 
 from apps.catalog import pictures, services, shopify_csv, specs
-from apps.catalog.importer.counts import CountTooLow, apply_count
+from apps.catalog.importer.counts import CountTooLow, apply_count, counted_first
 from apps.catalog.importer.images import images_of, notes_of
 from apps.catalog.importer.matching import matched
 from apps.catalog.importer.report import Entry, ImportReport, Note, Progress, refused
 from apps.catalog.shopify_csv import SheetProduct
+from apps.inventory.switching import UnitsOwed
 
 __all__ = ["Entry", "ImportReport", "Note", "import_csv"]
 
@@ -64,9 +66,11 @@ def _import_one(
     try:
         with transaction.atomic():
             _wait_for_other_imports()
+            early = counted_first(product.variants)
+            counted = list(map(apply_count, early))
             saved = services.save_product(_spec(product, images))
-            counted = [line for line in map(apply_count, product.variants) if line]
-    except specs.SkuTaken as error:
+            counted += [apply_count(v) for v in product.variants if v not in early]
+    except (specs.SkuTaken, UnitsOwed) as error:
         line = next(v.line for v in product.variants if v.sku == error.sku)
         report.skipped.append(refused(product, line, str(error)))
         return
@@ -81,7 +85,7 @@ def _import_one(
         return
     report.notes += [Note(r.line, product.handle, r.text) for r in product.repairs]
     report.notes += notes_of(product, images)
-    entry = Entry(product.line, product.handle, (*saved.changes, *counted))
+    entry = Entry(product.line, product.handle, (*saved.changes, *filter(None, counted)))
     if saved.is_new:
         report.created.append(Entry(product.line, product.handle))
     elif entry.changes:

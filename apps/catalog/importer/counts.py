@@ -1,9 +1,19 @@
-"""What a file's `Variant Inventory Qty` does to the stock: see the package."""
+"""What a file's `Variant Inventory Qty` does to the stock: see the package.
+
+A count below zero is a debt: units that are sold and not there. A variant that goes on selling has
+it here as well; one that does not begins at 0. Of a variant that is not counted, the number in the
+file is none.
+"""
+
+from collections.abc import Sequence
+
+from django.db.models import Exists, OuterRef
 
 from apps.catalog.models import Variant
 from apps.catalog.shopify_csv import SheetVariant
 from apps.inventory import stock
 from apps.inventory.models import StockItem, StockMovement
+from apps.inventory.policy import Policy
 
 ACTOR = "import_catalog"
 
@@ -17,25 +27,21 @@ class CountTooLow(Exception):
 
 
 def apply_count(sheet: SheetVariant) -> str:
-    """Change the stock by the difference to the last count; what changed, for people, or "".
-
-    A count below zero is a debt of the shop that wrote the file: here it is a stock of 0.
-    """
-    if sheet.quantity is None:
+    """Change the stock by the difference to the last count; what changed, for people, or ""."""
+    if sheet.quantity is None or sheet.inventory_policy == Policy.UNTRACKED:
         return ""
     variant = Variant.objects.select_for_update().get(sku=sheet.sku)
-    if variant.imported_quantity == sheet.quantity:
+    counted = (
+        sheet.quantity if sheet.inventory_policy == Policy.CONTINUE else max(sheet.quantity, 0)
+    )
+    if variant.imported_quantity == counted:
         return ""
-    counted = max(sheet.quantity, 0)
     reason = f"counted {sheet.quantity} in an imported file"
-    if variant.imported_quantity is None:
-        stock_row = StockItem.objects.filter(variant=variant, warehouse=stock.default_warehouse())
-        on_hand = stock_row.values_list("on_hand", flat=True).first()
-    else:
-        on_hand = max(variant.imported_quantity, 0)
+    on_hand = variant.imported_quantity
     if on_hand is None:
-        kind = StockMovement.Kind.INITIAL
-        stock.receive(sku=sheet.sku, quantity=counted, kind=kind, reason=reason, actor=ACTOR)
+        on_hand = _on_hand_by_ledger(variant)
+    if on_hand is None:
+        stock.open_count(sku=sheet.sku, counted=counted, reason=reason, actor=ACTOR)
     elif counted != on_hand:
         change = counted - on_hand
         try:
@@ -43,5 +49,20 @@ def apply_count(sheet: SheetVariant) -> str:
         except stock.WouldGoBelowReserved as error:
             raise CountTooLow(sheet.line, sheet.quantity, str(error)) from error
     # By update(), which sends no signal: no page shows what a file counted.
-    Variant.objects.filter(pk=variant.pk).update(imported_quantity=sheet.quantity)
+    Variant.objects.filter(pk=variant.pk).update(imported_quantity=counted)
     return f"{sheet.sku}: stock {counted - (on_hand or 0):+d}"
+
+
+def _on_hand_by_ledger(variant: Variant) -> int | None:
+    """The count of the default warehouse; None where nothing was ever counted or sold there."""
+    of_item = StockMovement.objects.filter(stock_item=OuterRef("pk"))
+    rows = StockItem.objects.filter(variant=variant, warehouse=stock.default_warehouse())
+    return rows.filter(Exists(of_item)).values_list("on_hand", flat=True).first()
+
+
+def counted_first(sheets: Sequence[SheetVariant]) -> list[SheetVariant]:
+    """Those whose count has to come before their new policy, because it may pay what is owed."""
+    skus = [sheet.sku for sheet in sheets if sheet.inventory_policy == Policy.DENY]
+    owing = Variant.objects.filter(sku__in=skus, inventory_policy=Policy.CONTINUE)
+    known = set(owing.values_list("sku", flat=True))
+    return [sheet for sheet in sheets if sheet.sku in known]

@@ -5,6 +5,7 @@ from apps.catalog.shopify_csv.amounts import CellRefused, amount
 from apps.catalog.shopify_csv.rows import Row
 from apps.catalog.shopify_csv.sheet import SheetVariant
 from apps.catalog.shopify_csv.skus import derived_sku
+from apps.inventory.policy import Policy
 
 
 def variant_of_row(slug: str, options: dict[str, str], row: Row, head: Row) -> SheetVariant:
@@ -12,6 +13,7 @@ def variant_of_row(slug: str, options: dict[str, str], row: Row, head: Row) -> S
     price = amount(row, "Variant Price")
     if price is None:
         raise CellRefused("missing price")
+    policy = cells.inventory_policy(row, head)
     return SheetVariant(
         line=row.line,
         sku=row["Variant SKU"] or derived_sku(slug, list(options.values())),
@@ -24,9 +26,9 @@ def variant_of_row(slug: str, options: dict[str, str], row: Row, head: Row) -> S
         barcode=cells.barcode(row),
         taxable=cells.boolean(row, "Variant Taxable"),
         requires_shipping=cells.boolean(row, "Variant Requires Shipping"),
-        quantity=_quantity(row),
+        quantity=_quantity(row, policy),
         picture=row["Variant Image"],
-        inventory_policy=cells.inventory_policy(row, head),
+        inventory_policy=policy,
     )
 
 
@@ -45,9 +47,10 @@ def _compare_at(row: Row, price: int) -> int | None:
     return None
 
 
-def _quantity(row: Row) -> int | None:
+def _quantity(row: Row, policy: str) -> int | None:
+    """The count. Below zero it is kept only where the variant goes on selling."""
     quantity = cells.whole_number(row, "Variant Inventory Qty", cells.QUANTITY_MAX)
-    if quantity is not None and quantity < 0:
+    if quantity is not None and quantity < 0 and policy == Policy.DENY:
         row.note(
             "Variant Inventory Qty",
             f"{-quantity} are sold that are not there: a debt. The stock here begins at 0",

@@ -56,8 +56,11 @@ class StockItemAdmin(MovementActions):
     list_select_related = ("variant__product", "warehouse")
     search_fields = ("variant__sku", "variant__product__name", "variant__barcode")
     ordering = ("variant__product__name", "variant__position", "warehouse__priority", "id")
-    fields = ("product", "sku", "warehouse", "on_hand", "held", "for_sale", "level", "held_by")
-    readonly_fields = ("product", "sku", "held", "for_sale", "level", "held_by")
+    fields = (
+        "product", "sku", "warehouse", "on_hand", "held", "for_sale", "when_none_left", "level",
+        "held_by",
+    )  # fmt: skip
+    readonly_fields = ("product", "sku", "held", "for_sale", "when_none_left", "level", "held_by")
     inlines = (ActiveHoldInline, LedgerInline)
     actions = (*MovementActions.actions, "export_selected")
 
@@ -85,6 +88,10 @@ class StockItemAdmin(MovementActions):
     def for_sale(self, item: StockItem) -> int:
         return item.on_hand - item.reserved
 
+    @display(description="when none are left")
+    def when_none_left(self, item: StockItem) -> str:
+        return item.variant.get_inventory_policy_display()
+
     @display(description="level")
     def level(self, item: StockItem) -> SafeString:
         return label(level(item))
@@ -102,5 +109,6 @@ class StockItemAdmin(MovementActions):
             ("on_hand", lambda item: item.on_hand),
             ("held", lambda item: item.reserved),
             ("for_sale", lambda item: item.on_hand - item.reserved),
+            ("policy", lambda item: item.variant.inventory_policy),
         ]
         return csv_export.download(request, queryset, columns, name="stock", people=False)

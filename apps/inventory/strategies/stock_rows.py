@@ -7,7 +7,7 @@ from apps.inventory.allocation import ReserveRequest, StockRow
 from apps.inventory.models import StockItem
 
 READ = """
-    SELECT s.id, s.variant_id, s.on_hand - s.reserved, s.version
+    SELECT s.id, s.variant_id, s.on_hand - s.reserved, s.version, s.sells_on
     FROM inventory_stockitem s JOIN inventory_warehouse w ON w.id = s.warehouse_id
     WHERE s.variant_id = ANY(%s::bigint[])
     ORDER BY s.variant_id, w.priority, s.id
@@ -21,7 +21,7 @@ def read(requests: Iterable[ReserveRequest]) -> list[StockRow]:
 
 
 def lock(rows: list[StockRow]) -> None:
-    """`select_for_update()` on the rows in ascending id; sets `available` and `version` anew."""
+    """`select_for_update()` on the rows in ascending id; reads the rest anew."""
     locked = {
         item.pk: item
         for item in StockItem.objects.select_for_update()
@@ -29,5 +29,7 @@ def lock(rows: list[StockRow]) -> None:
         .order_by("pk")
     }
     for row in rows:
-        row.available = locked[row.id].on_hand - locked[row.id].reserved
-        row.version = locked[row.id].version
+        item = locked[row.id]
+        row.available = item.on_hand - item.reserved
+        row.version = item.version
+        row.sells_on = item.sells_on

@@ -27,6 +27,7 @@ from apps.backoffice.formatting import amount
 from apps.backoffice.review_cases import CaseType, case_types, queries
 from apps.backoffice.review_cases.rows import Row, rows_of
 from apps.inventory.models import StockItem
+from apps.inventory.policy import Policy
 from apps.orders.models import Order, Saga
 from apps.payments.models import Payment
 
@@ -55,6 +56,7 @@ class Dashboard:
     review_cases_url: str
     low: Sequence[StockItem] | None
     sold_out: int
+    back_ordered: int
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         waiting=rows_of(queries.oldest(types, count=LATEST_SHOWN)),
         review_cases_url=review_cases.list_url(),
         low=_low_stock() if sees_stock else None,
-        sold_out=_on_sale().filter(on_hand__lte=F("reserved")).count() if sees_stock else 0,
+        sold_out=_gone(Policy.DENY) if sees_stock else 0,
+        back_ordered=_gone(Policy.CONTINUE) if sees_stock else 0,
     )
     return context
 
@@ -148,11 +151,17 @@ def _on_sale() -> QuerySet[StockItem]:
     return StockItem.objects.filter(variant__active=True, variant__product__published=True)
 
 
+def _gone(policy: Policy) -> int:
+    """How many stock items of what is on sale, with this policy, have no unit left."""
+    return _on_sale().filter(on_hand__lte=F("reserved"), variant__inventory_policy=policy).count()
+
+
 def _low_stock() -> list[StockItem]:
     """Stock items of what is on sale with few units left, the fewest first."""
     return list(
         _on_sale()
         .filter(on_hand__gt=F("reserved"), on_hand__lte=F("reserved") + LOW_STOCK)
+        .exclude(variant__inventory_policy=Policy.UNTRACKED)
         .annotate(for_sale=F("on_hand") - F("reserved"))
         .select_related("variant__product", "warehouse")
         .order_by("for_sale", "variant__product__name", "id")[:LOW_SHOWN]

@@ -31,9 +31,15 @@ RESERVED = Invariant(
 
 BOUNDS = Invariant(
     number=3,
-    name="0 ≤ reserved ≤ on_hand",
+    name="0 ≤ reserved, and ≤ on_hand of what is sold out by its count",
     query="""
         SELECT 'stock item ' || id, reserved || ' of ' || on_hand FROM inventory_stockitem
-        WHERE reserved < 0 OR reserved > on_hand
+        WHERE reserved < 0 OR (reserved > on_hand AND NOT sells_on)
+        UNION ALL
+        SELECT 'stock item ' || s.id,
+               CASE WHEN s.sells_on THEN 'sells on' ELSE 'sold out by its count' END
+               || ', but its variant says ' || v.inventory_policy
+        FROM inventory_stockitem s JOIN catalog_variant v ON v.id = s.variant_id
+        WHERE s.sells_on = (v.inventory_policy = 'deny')
     """,
 )

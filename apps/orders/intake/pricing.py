@@ -77,7 +77,7 @@ def _out_of_stock(quote: Quote) -> OutOfStock | None:
         return None
     left = stock.availability([line.sku for line in quote.lines])
     short = tuple(
-        ShortLine(line.sku, max(0, left.get(line.sku, 0)))
+        ShortLine(line.sku, left.get(line.sku, 0))
         for line in quote.lines
         if left.get(line.sku, 0) < line.quantity
     )

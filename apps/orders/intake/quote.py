@@ -53,9 +53,9 @@ def quote_lines(
     """
     sold, problems = _sold(lines, offers)
     # Only for what is sold: some texts are no SKU and cannot even be a query's parameter.
-    available = stock.availability({offer.sku for offer, _ in sold}) if with_availability else {}
+    levels = stock.levels({offer.sku for offer, _ in sold}) if with_availability else {}
     if with_availability:
-        problems += _short(sold, available)
+        problems += _short(sold, levels)
     discounts = pricing.discounts_for(
         [_priced(offer, quantity) for offer, quantity in sold],
         promo_codes,
@@ -82,7 +82,7 @@ def quote_lines(
         shipping = 0
     tax = _tax(sold, net, country=country, region=region, shipping=shipping)
     quoted = tuple(
-        _line(offer, quantity, discount, line_tax, available.get(offer.sku, 0))
+        _line(offer, quantity, discount, line_tax, levels.get(offer.sku, stock.Level()))
         for (offer, quantity), discount, line_tax in zip(
             sold, discounts.per_line, tax.per_line, strict=True
         )
@@ -129,17 +129,15 @@ def _sold(
     return sold, gone
 
 
-def _short(sold: Sequence[Sold], available: Mapping[str, int]) -> list[QuoteProblem]:
+def _short(sold: Sequence[Sold], levels: Mapping[str, stock.Level]) -> list[QuoteProblem]:
     """The lines of which there are fewer than wanted."""
     short = []
     for offer, quantity in sold:
-        left = available.get(offer.sku, 0)
+        left = levels[offer.sku].for_sale if offer.sku in levels else 0
         if left < quantity:
             name = offer.name
             message = f"{name} is sold out." if left < 1 else f"Only {left} of {name} left."
-            short.append(
-                QuoteProblem("insufficient_stock", message, sku=offer.sku, available=max(left, 0))
-            )
+            short.append(QuoteProblem("insufficient_stock", message, sku=offer.sku, available=left))
     return short
 
 
@@ -164,7 +162,7 @@ def _tax(
     )
 
 
-def _line(offer: Offer, quantity: int, discount: int, tax: int, available: int) -> QuoteLine:
+def _line(offer: Offer, quantity: int, discount: int, tax: int, level: stock.Level) -> QuoteLine:
     return QuoteLine(
         sku=offer.sku,
         name=offer.name,
@@ -174,11 +172,12 @@ def _line(offer: Offer, quantity: int, discount: int, tax: int, available: int) 
         line_amount=offer.unit_amount * quantity,
         discount_amount=discount,
         tax_amount=tax,
-        available=available,
+        available=level.for_sale,
         image=offer.image,
         slug=offer.product_slug,
         product_id=offer.product_id,
         limits=limits.of(offer),
+        back_ordered=level.back_ordered(quantity),
     )
 
 

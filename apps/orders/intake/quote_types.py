@@ -12,6 +12,7 @@ from apps.promos.pricing import AppliedPromo
 class QuoteLine:
     """One SKU of a quote. `available` is what can be bought now (0 when it was not asked for).
 
+    `back_ordered` of the units are not there yet and ship later (0 when it was not asked for).
     What is paid for the line is `line_amount - discount_amount + tax_amount`.
     """
 
@@ -28,6 +29,7 @@ class QuoteLine:
     slug: str
     product_id: int
     limits: Limits
+    back_ordered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

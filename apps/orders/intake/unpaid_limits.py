@@ -60,7 +60,7 @@ class Unpaid:
         self._batch = batch
         self._units: Counter[tuple[str, str]] = Counter()  # by address and SKU
         self._orders: Counter[str] = Counter()  # by customer (name_of)
-        self._on_hand: dict[str, int] = {}  # by SKU; read when it is needed
+        self._levels: dict[str, stock.Level] = {}  # by SKU; read when it is needed
         for kind, who, sku, amount in self._rows():
             if kind == "number":
                 self.numbers.append(amount)
@@ -86,7 +86,9 @@ class Unpaid:
             units = before + line.quantity
             if units <= settings.UNPAID_UNITS_OF_ADDRESS:
                 continue
-            if units > settings.UNPAID_SHARE_OF_ADDRESS * self._units_on_hand(line.sku):
+            level = self._level(line.sku)
+            # Of what sells on, nobody can hold so much that others go short.
+            if not level.sells_on and units > settings.UNPAID_SHARE_OF_ADDRESS * level.on_hand:
                 return TooManyUnpaid(
                     f"So many of {line.name} are held for your network, and not paid yet, that the"
                     " others would go short. Try again in half a minute."
@@ -99,13 +101,13 @@ class Unpaid:
         for line in pending.priced.lines:
             self._units[pending.request.client, line.sku] += line.quantity
 
-    def _units_on_hand(self, sku: str) -> int:
+    def _level(self, sku: str) -> stock.Level:
         """Read only when an address is above the plain number."""
-        if not self._on_hand:
-            self._on_hand = stock.on_hand(
+        if not self._levels:
+            self._levels = stock.levels(
                 {line.sku for pending in self._batch for line in pending.priced.lines}
             )
-        return self._on_hand.get(sku, 0)
+        return self._levels.get(sku, stock.Level())
 
     def _rows(self) -> list[tuple[str, str, str, int]]:
         """(kind, who, SKU, amount), of HELD."""

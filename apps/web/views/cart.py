@@ -45,6 +45,7 @@ class LineShown:
     discount_amount: int
     problem: str
     typed: str = ""
+    back_order: str = ""  # what of it ships later, in words
 
 
 @require_safe
@@ -212,6 +213,9 @@ def _lines(kept: CartView, quote: Quote) -> list[LineShown]:
                 line_amount=line.line_amount if line else None,
                 discount_amount=line.discount_amount if line else 0,
                 problem=text,
+                back_order=product_cards.back_order_words(line.back_ordered, one.quantity)
+                if line
+                else "",
             )
         )
     return shown

@@ -37,7 +37,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     asked = request.GET.get("variant", "")
     return kept_page(
         request,
-        *made_of(detail, (variant.available for variant in variants), related(detail), asked[:255]),
+        *made_of(
+            detail, (variant.stock_shown for variant in variants), related(detail), asked[:255]
+        ),
         render=lambda: render(
             request, "web/product.html", context_of(detail, variants, asked=asked)
         ),
