@@ -92,6 +92,11 @@ class Order(models.Model):
             # Only as large as the number of orders that are not paid yet.
             models.Index(fields=["client"], condition=~Q(client=""), name="order_unpaid_client"),
         ]
+        # One right for each thing that staff do to an order (admin/actions/permissions.py).
+        permissions = [
+            ("ship_order", "Can hand orders to the carrier and mark them delivered"),
+            ("cancel_order", "Can cancel orders"),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -287,6 +292,7 @@ class Return(models.Model):
                 fields=["order", "sequence"], name="one_return_per_order_and_sequence"
             ),
         ]
+        permissions = [("receive_return", "Can receive returns and refuse them")]
 
     def __str__(self) -> str:
         return f"return of {self.order_id}"

@@ -1,5 +1,6 @@
 """The buttons on an order's page: each opens the page of a staff action or of a decision."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from apps.backoffice.read_only import ReadOnlyAdmin
 from apps.backoffice.review_cases import parse_uuid
 from apps.orders.admin.actions import cancellation, refund, returned_goods, shipment
 from apps.orders.admin.actions.offered import offered
-from apps.orders.admin.actions.permissions import CHANGE, DECIDE, REFUND, RETURN
+from apps.orders.admin.actions.permissions import CANCEL, DECIDE, RECEIVE, REFUND, SHIP
 from apps.orders.saga import review
 
 
@@ -29,7 +30,7 @@ class OrderButtonsAdmin(ReadOnlyAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         order_id = parse_uuid(str(object_id))
-        names = offered(order_id) if order_id is not None else frozenset()
+        names = offered(order_id, request.user) if order_id is not None else frozenset()
         prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
         return [
             shown
@@ -48,7 +49,7 @@ class OrderButtonsAdmin(ReadOnlyAdmin):
     @action(
         description="Hand to carrier",
         url_path="hand-over",
-        permissions=[CHANGE],
+        permissions=[SHIP],
         icon="local_shipping",
         variant=ActionVariant.PRIMARY,
     )
@@ -58,7 +59,7 @@ class OrderButtonsAdmin(ReadOnlyAdmin):
     @action(
         description="Mark delivered",
         url_path="deliver",
-        permissions=[CHANGE],
+        permissions=[SHIP],
         icon="task_alt",
         variant=ActionVariant.PRIMARY,
     )
@@ -68,7 +69,7 @@ class OrderButtonsAdmin(ReadOnlyAdmin):
     @action(
         description="Receive return",
         url_path="receive-return",
-        permissions=[RETURN],
+        permissions=[RECEIVE],
         icon="assignment_return",
         variant=ActionVariant.PRIMARY,
     )
@@ -87,12 +88,16 @@ class OrderButtonsAdmin(ReadOnlyAdmin):
     @action(
         description="Cancel",
         url_path="cancel",
-        permissions=[CHANGE],
+        permissions=[CANCEL],
         icon="cancel",
         variant=ActionVariant.DANGER,
     )
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._perform(request, object_id, cancellation.cancellation)
+        make = partial(
+            cancellation.cancellation,
+            may_refund=request.user.has_perm(REFUND),  # type: ignore[union-attr]
+        )
+        return self._perform(request, object_id, make)
 
     @action(
         description="Try again",
@@ -107,7 +112,7 @@ class OrderButtonsAdmin(ReadOnlyAdmin):
     @action(
         description="Undo the order",
         url_path="undo",
-        permissions=[DECIDE],
+        permissions=[DECIDE, REFUND],
         icon="undo",
         variant=ActionVariant.DANGER,
     )

@@ -7,7 +7,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.backoffice.actions import Done, Refusal, StaffAction, StaffActionForm
 from apps.orders.admin.actions.order_facts import facts
-from apps.orders.admin.actions.permissions import RETURN
+from apps.orders.admin.actions.permissions import RECEIVE
 from apps.orders.fulfilment import returns
 from apps.orders.models import Order, Return
 from apps.payments import refunds
@@ -53,7 +53,7 @@ def receive_return(order: Order, *, actor: str) -> StaffAction:
     return StaffAction(
         title=f"Receive a return of order {order.number}",
         button="Receive",
-        permission=RETURN,
+        permission=RECEIVE,
         explanation="The units go back on the shelf, their money goes back to the shopper, and a"
         " mail says so.",
         facts=facts(order),
