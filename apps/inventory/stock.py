@@ -1,13 +1,16 @@
 """What is for sale, and changes of `on_hand` by people, each with a movement in the ledger."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, QuerySet
 
 from apps.core import sql
 from apps.inventory.models import StockItem, StockMovement, Warehouse
+
+REASON_MAX = 255  # characters of a movement's reason
 
 
 class UnknownSku(Exception):
@@ -22,6 +25,25 @@ class WouldGoBelowReserved(Exception):
             f"{on_hand} on hand, {reserved} of them held: cannot change by {change:+d}"
         )
         self.on_hand, self.reserved, self.change = on_hand, reserved, change
+
+
+class CountedMeanwhile(Exception):
+    """Somebody else has corrected the count since this one was begun."""
+
+    def __init__(self, *, on_hand: int) -> None:
+        super().__init__(f"counted or adjusted meanwhile, {on_hand} on hand now")
+        self.on_hand = on_hand
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a count is compared with: the books as they were when it was begun.
+
+    corrections: how many counts and adjustments the ledger had of this stock item.
+    """
+
+    on_hand: int
+    corrections: int
 
 
 AVAILABLE = """
@@ -80,6 +102,39 @@ def adjust(
     return _move(sku, change, StockMovement.Kind.ADJUSTED, reason, actor, warehouse, None)
 
 
+def seen_now(items: Iterable[StockItem]) -> dict[int, Seen]:
+    """By id, what a count of these stock items that is begun now is compared with."""
+    by_id = {item.pk: item.on_hand for item in items}
+    made = _corrections().filter(stock_item__in=by_id).values_list("stock_item")
+    corrections = dict(made.annotate(n=Count("pk")).order_by())
+    return {pk: Seen(on_hand, corrections.get(pk, 0)) for pk, on_hand in by_id.items()}
+
+
+def count(item: StockItem, *, counted: int, seen: Seen, reason: str, actor: str) -> StockItem:
+    """Correct `on_hand` by what was counted on the shelf, with a movement, also when it is right.
+
+    The change is `counted - seen.on_hand`: units that were sold or have arrived since the count was
+    begun are neither undone nor booked twice. Another correction in between has the same
+    difference in it, so this one is refused: CountedMeanwhile. Raises WouldGoBelowReserved, too.
+    Nothing changes then.
+    """
+    if counted < 0:
+        raise ValueError("nobody counts fewer than no units")
+    with transaction.atomic():
+        # Locked before the ledger is read: else two equal counts are both booked.
+        locked = StockItem.objects.select_for_update(no_key=True).get(pk=item.pk)
+        if _corrections().filter(stock_item=locked).count() != seen.corrections:
+            raise CountedMeanwhile(on_hand=locked.on_hand)
+        text = f"counted {counted}, {seen.on_hand} in the books: {reason}"[:REASON_MAX]
+        _book(locked, counted - seen.on_hand, StockMovement.Kind.ADJUSTED, text, actor, None)
+    locked.refresh_from_db()
+    return locked
+
+
+def _corrections() -> QuerySet[StockMovement]:
+    return StockMovement.objects.filter(kind=StockMovement.Kind.ADJUSTED)
+
+
 def default_warehouse() -> Warehouse:
     """The warehouse that imports and plain receipts go to; created on first use."""
     return Warehouse.objects.get_or_create(
@@ -104,20 +159,32 @@ def _move(
         item, _made = StockItem.objects.get_or_create(
             variant_id=variant_id, warehouse=warehouse or default_warehouse()
         )
-        # A conditional F-expression UPDATE: the condition sees a hold that was made in between.
-        written = StockItem.objects.filter(pk=item.pk, on_hand__gte=F("reserved") - change).update(
-            on_hand=F("on_hand") + change, version=F("version") + 1
-        )
-        if not written:
-            item.refresh_from_db()
-            raise WouldGoBelowReserved(on_hand=item.on_hand, reserved=item.reserved, change=change)
-        StockMovement.objects.create(
-            stock_item=item,
-            kind=kind,
-            quantity=change,
-            reason=reason,
-            actor=actor,
-            order_id=order_id,
-        )
+        _book(item, change, kind, reason, actor, order_id)
     item.refresh_from_db()
     return item
+
+
+def _book(
+    item: StockItem,
+    change: int,
+    kind: StockMovement.Kind,
+    reason: str,
+    actor: str,
+    order_id: UUID | None,
+) -> None:
+    """Change `on_hand` and write the movement, in the caller's transaction."""
+    # A conditional F-expression UPDATE: the condition sees a hold that was made in between.
+    written = StockItem.objects.filter(pk=item.pk, on_hand__gte=F("reserved") - change).update(
+        on_hand=F("on_hand") + change, version=F("version") + 1
+    )
+    if not written:
+        item.refresh_from_db()
+        raise WouldGoBelowReserved(on_hand=item.on_hand, reserved=item.reserved, change=change)
+    StockMovement.objects.create(
+        stock_item=item,
+        kind=kind,
+        quantity=change,
+        reason=reason,
+        actor=actor,
+        order_id=order_id,
+    )

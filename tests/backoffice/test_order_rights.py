@@ -77,7 +77,7 @@ def test_packer_only_ships(db: None) -> None:
         ("ship_order", "SHIPPED", {"deliver"}),
         ("cancel_order", "CONFIRMED", set()),  # its money would go back
         ("add_refund", "CONFIRMED", {"refund"}),
-        ("receive_return", "RETURN_INITIATED", {"receive-return"}),
+        ("receive_return", "RETURN_INITIATED", {"receive-return", "refuse-return"}),
         ("change_order", "CONFIRMED", set()),
         ("change_return", "RETURN_INITIATED", set()),
     ],
@@ -91,7 +91,7 @@ def test_each_right_allows_its_own_action_only(
         ReturnFactory(order=order)
 
     assert buttons(browser, order) == allowed
-    for action in ("hand-over", "deliver", "cancel", "refund", "receive-return"):
+    for action in ("hand-over", "deliver", "cancel", "refund", "receive-return", "refuse-return"):
         may = action in allowed or (right == "ship_order" and action in ("hand-over", "deliver"))
         assert browser.get(order_page(order, action)).status_code == (200 if may else 403), action
 

@@ -9,7 +9,8 @@ PAID_BY_LINE = Invariant(
     name="what was paid for the lines is the total, and no line gives back more",
     query="""
         WITH received AS (
-            SELECT rl.line_id, sum(rl.quantity) AS units, sum(rl.refund_amount) AS owed,
+            SELECT rl.line_id, sum(coalesce(rl.accepted, rl.quantity)) AS units,
+                   sum(rl.refund_amount) AS owed,
                    bool_or(rl.refund_amount IS NULL) AS unknown
             FROM orders_returnline rl JOIN orders_return r ON r.id = rl.of_return_id
             WHERE r.state = 'received' GROUP BY rl.line_id

@@ -1,11 +1,12 @@
-"""A right of its own for each action on an order.
+"""A right of its own for each action on an order; returns refused, accepted in part, damaged.
 
 Who could change orders or returns before keeps what they could do, but for sending money back: a
 paid order is cancelled with the right to refund as well. The old rights stay, because the release
 before still asks for them while both run.
 """
 
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models import F, Q
 
 BEFORE = (
     ("order", "change_order", "ship_order", "Can hand orders to the carrier and mark them delivered"),
@@ -58,4 +59,51 @@ class Migration(migrations.Migration):
             options={"permissions": [("receive_return", "Can receive returns and refuse them")]},
         ),
         migrations.RunPython(give, migrations.RunPython.noop),
+        migrations.AlterField(
+            model_name="return",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("requested", "Requested"),
+                    ("received", "Received"),
+                    ("refused", "Refused"),
+                ],
+                default="requested",
+                max_length=12,
+            ),
+        ),
+        migrations.AddField(
+            model_name="return",
+            name="refused_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="return",
+            name="answer",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="what the shopper is told: why it is refused, or accepted in part",
+                max_length=300,
+            ),
+        ),
+        migrations.AddField(
+            model_name="returnline",
+            name="accepted",
+            field=models.PositiveIntegerField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="returnline",
+            name="damaged",
+            field=models.PositiveIntegerField(db_default=0, default=0),
+        ),
+        migrations.AddConstraint(
+            model_name="returnline",
+            constraint=models.CheckConstraint(
+                condition=Q(accepted__isnull=True, damaged=0)
+                | Q(accepted__lte=F("quantity"), damaged__lte=F("accepted")),
+                name="return_accepted_and_damaged",
+            ),
+        ),
     ]
