@@ -12,6 +12,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.utils import construct_change_message
 from django.db.models import Manager, Model, QuerySet
+from django.forms.utils import pretty_name
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -35,7 +36,7 @@ class OldAndNew:
 def changes(form: Any) -> list[str]:
     """What a valid form changes, as `name: old → new` for each field."""
     return [
-        f"{form.fields[name].label or name.replace('_', ' ')}:"
+        f"{form.fields[name].label or pretty_name(name)}:"
         f" {_was(form, name)} → {shown(form.fields[name], form.cleaned_data.get(name))}"
         for name in form.changed_data
         if name in form.fields

@@ -68,10 +68,15 @@ class ErasedPerson:
             return [self.without(item) for item in value]
         return value
 
-    def named_in(self, *columns: str) -> Q:
-        """The rows whose columns hold one of the words, or (without words) none."""
+    @property
+    def unmistakable(self) -> tuple[str, ...]:
+        """The words that are nobody else's: e-mail addresses and telephone numbers."""
+        return tuple(word for word in self.variants if "@" in word or word.startswith("+"))
+
+    def named_in(self, *columns: str, words: tuple[str, ...] | None = None) -> Q:
+        """The rows whose columns hold one of the words (by default all), or without words none."""
         found = Q(pk__in=[])
-        for word in self.variants:
+        for word in self.variants if words is None else words:
             for column in columns:
                 found |= Q(**{f"{column}__icontains": word})
         return found

@@ -23,7 +23,7 @@ def words_of(user: User) -> set[str]:
     """What the account and its address book say about the person."""
     said = {user.email, mailbox_of(user.email), user.name}
     for entry in Address.objects.filter(user=user):
-        said |= {entry.name, entry.line1, entry.line2, entry.phone}
+        said |= {entry.name, entry.line1, entry.phone}
     return said
 
 

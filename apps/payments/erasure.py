@@ -18,6 +18,9 @@ from apps.payments.models import Discrepancy, GatewayCall, Payment, Refund, Webh
 PERSONAL = frozenset(
     {"billing_details", "shipping", "receipt_email", "receipt_url", "customer_email", "owner"}
     | {"customer_details", "email", "name", "phone", "address", "ip", "ip_address"}
+    # of a dispute's evidence
+    | {"customer_name", "customer_email_address", "customer_purchase_ip"}
+    | {"billing_address", "shipping_address"}
     | {"last4", "fingerprint", "exp_month", "exp_year", "dynamic_last4", "client_ip"}
 )
 
@@ -78,7 +81,7 @@ def _erase_copies(person: ErasedPerson, intents: list[str], methods: list[str]) 
         for trigger in copies.WebhookEventTrigger.objects.filter(body__contains=intent):
             _scrub_body(person, trigger)
     of_payment = Q(id__in=intents) | Q(stripe_data__payment_intent__in=intents)
-    for model in (copies.PaymentIntent, copies.Charge, copies.Refund):
+    for model in (copies.PaymentIntent, copies.Charge, copies.Refund, copies.Dispute):
         rows = model.objects.filter(of_payment)
         methods += [row.stripe_data.get("payment_method") or "" for row in rows]
         _scrub(person, rows, "stripe_data", "metadata")

@@ -245,14 +245,15 @@ def test_late_webhook_is_cleaned_by_another_erasure(shop: Shop, zoe: User) -> No
     intent = Payment.objects.get(order_id=order_id).intent_id
     late = an_event("charge.dispute.created", {
         "object": "dispute", "id": "dp_1", "payment_intent": intent,
-        "evidence": {"customer_email": EMAIL}, "billing_details": {"name": NAME},
+        "evidence": {"customer_email_address": EMAIL, "customer_name": "Z. Q."},
+        "billing_details": {"name": NAME},
     })  # fmt: skip
     WebhookInbox.objects.create(event_id=late["id"], type=late["type"], payload=late)
     assert found(PERSON)
 
     erase_account(zoe.pk, actor="clerk", reason="a dispute came in")
 
-    assert found(PERSON) == {}
+    assert found((*PERSON, "Z. Q.")) == {}
 
 
 @pytest.mark.parametrize("stage", ["placed", "confirmed", "shipped", "return announced", "refund"])

@@ -19,7 +19,7 @@ def words_of(orders: Sequence[Order]) -> set[str]:
     for order in orders:
         said |= {order.email, order.mailbox}
         for address in (order.shipping_address, order.billing_address or {}):
-            said |= {str(address.get(part) or "") for part in ("name", "line1", "line2", "phone")}
+            said |= {str(address.get(part) or "") for part in ("name", "line1", "phone")}
     return said - {NAME}
 
 
