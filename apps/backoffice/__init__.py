@@ -7,6 +7,8 @@ models.py          Decision: the append-only log of what staff decided
 decision_log.py    writes and reads that log
 admin.py           the log's own pages, and the URLs of the review cases
 read_only.py       records that staff look at and never edit
+old_and_new.py     the history of a record: each field's old and new value
+erasure.py         takes an erased buyer out of the logs
 csv_export.py      lists as files in which no spreadsheet executes a cell
 formatting.py      labels, amounts, links
 order_links.py     from an order's id to its page and number

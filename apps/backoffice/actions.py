@@ -2,7 +2,7 @@
 
 A staff action is confirmed on a page of its own (GET) and done by a POST from that page:
 
-    1. check the permission (403 without it), and for a recent sign-in where money moves
+    1. check the permissions (403 without it), and for a recent sign-in where money moves
        (sign_in/reauthentication.py)
     2. check the form; errors are shown beside the fields, and what was typed is kept
     3. in one transaction: lock the form's id, do the action, write the audit entries
@@ -82,6 +82,8 @@ class StaffAction:
     danger: bool = False
     # Money is sent back, or rights change: the password is asked for again if it is not recent.
     fresh_sign_in: bool = False
+    # All of these are needed beside `permission`.
+    further_permissions: Sequence[str] = ()
     initial: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -92,7 +94,7 @@ def perform(
 
     `target` is the record that it is about, for the breadcrumbs. Raises PermissionDenied.
     """
-    if not request.user.has_perm(action.permission):  # type: ignore[union-attr]
+    if not request.user.has_perms((action.permission, *action.further_permissions)):  # type: ignore[union-attr]
         raise PermissionDenied
     if action.fresh_sign_in and (answer := reauthentication.ask(request)) is not None:
         return answer

@@ -76,6 +76,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="one_account_per_email"),
         ]
+        permissions = [("erase_user", "Can erase buyers")]
 
     def __str__(self) -> str:
         return self.email

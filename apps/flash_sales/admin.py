@@ -13,6 +13,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from apps.backoffice.formatting import label
+from apps.backoffice.old_and_new import OldAndNew
 from apps.catalog.models import Variant
 from apps.flash_sales import active_sales
 from apps.flash_sales.models import FlashSale
@@ -77,7 +78,7 @@ def state(sale: FlashSale) -> str:
 
 
 @admin.register(FlashSale)
-class FlashSaleAdmin(ModelAdmin):
+class FlashSaleAdmin(OldAndNew, ModelAdmin):
     """The list of sales and the page of one."""
 
     form = FlashSaleForm

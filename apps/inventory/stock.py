@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from apps.core import sql
 from apps.inventory.models import StockItem, StockMovement, Warehouse
@@ -13,6 +13,8 @@ from apps.inventory.policy import Policy
 
 # Units for sale of what sells on: more than any order can ask for.
 ENDLESS = 1_000_000
+
+REASON_MAX = 255  # characters of a movement's reason
 
 
 class UnknownSku(Exception):
@@ -27,6 +29,25 @@ class WouldGoBelowReserved(Exception):
             f"{on_hand} on hand, {reserved} of them held: cannot change by {change:+d}"
         )
         self.on_hand, self.reserved, self.change = on_hand, reserved, change
+
+
+class CountedMeanwhile(Exception):
+    """Somebody else has corrected the count since this one was begun."""
+
+    def __init__(self, *, on_hand: int) -> None:
+        super().__init__(f"counted or adjusted meanwhile, {on_hand} on hand now")
+        self.on_hand = on_hand
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a count is compared with: the books as they were when it was begun.
+
+    corrections: how many counts and adjustments the ledger had of this stock item.
+    """
+
+    on_hand: int
+    corrections: int
 
 
 # A variant without a stock item is sold from nowhere, whatever its policy: deny.
@@ -119,6 +140,41 @@ def open_count(*, sku: str, counted: int, reason: str, actor: str) -> StockItem:
     return _move(sku, counted, kind, reason, actor, None, None)
 
 
+def seen_now(items: Iterable[StockItem]) -> dict[int, Seen]:
+    """By id, what a count of these stock items that is begun now is compared with."""
+    by_id = {item.pk: item.on_hand for item in items}
+    made = _corrections().filter(stock_item__in=by_id).values_list("stock_item")
+    corrections = dict(made.annotate(n=Count("pk")).order_by())
+    return {pk: Seen(on_hand, corrections.get(pk, 0)) for pk, on_hand in by_id.items()}
+
+
+def count(item: StockItem, *, counted: int, seen: Seen, reason: str, actor: str) -> StockItem:
+    """Correct `on_hand` by what was counted on the shelf, with a movement, also when it is right.
+
+    The change is `counted` less the units that should be there: those that were sold or have
+    arrived since the count was begun are neither undone nor booked twice. Where units are owed
+    none should be there, and an empty shelf is no reason to forget the debt. Another correction in
+    between has the same difference in it, so this one is refused: CountedMeanwhile. Raises
+    WouldGoBelowReserved, too. Nothing changes then.
+    """
+    if counted < 0:
+        raise ValueError("nobody counts fewer than no units")
+    with transaction.atomic():
+        # Locked before the ledger is read: else two equal counts are both booked.
+        locked = StockItem.objects.select_for_update(no_key=True).get(pk=item.pk)
+        if _corrections().filter(stock_item=locked).count() != seen.corrections:
+            raise CountedMeanwhile(on_hand=locked.on_hand)
+        text = f"counted {counted}, {seen.on_hand} in the books: {reason}"[:REASON_MAX]
+        change = counted - max(0, seen.on_hand)
+        _book(locked, change, StockMovement.Kind.ADJUSTED, text, actor, None)
+    locked.refresh_from_db()
+    return locked
+
+
+def _corrections() -> QuerySet[StockMovement]:
+    return StockMovement.objects.filter(kind=StockMovement.Kind.ADJUSTED)
+
+
 def default_warehouse() -> Warehouse:
     """The warehouse that imports and plain receipts go to; created on first use."""
     return Warehouse.objects.get_or_create(
@@ -143,23 +199,35 @@ def _move(
         item, _made = StockItem.objects.get_or_create(
             variant_id=variant_id, warehouse=warehouse or default_warehouse()
         )
-        # A conditional F-expression UPDATE: the condition sees a hold that was made in between.
-        # What sells on may be owed; units that come in then fill the debt first.
-        written = (
-            StockItem.objects.filter(pk=item.pk)
-            .filter(Q(on_hand__gte=F("reserved") - change) | Q(sells_on=True))
-            .update(on_hand=F("on_hand") + change, version=F("version") + 1)
-        )
-        if not written:
-            item.refresh_from_db()
-            raise WouldGoBelowReserved(on_hand=item.on_hand, reserved=item.reserved, change=change)
-        StockMovement.objects.create(
-            stock_item=item,
-            kind=kind,
-            quantity=change,
-            reason=reason,
-            actor=actor,
-            order_id=order_id,
-        )
+        _book(item, change, kind, reason, actor, order_id)
     item.refresh_from_db()
     return item
+
+
+def _book(
+    item: StockItem,
+    change: int,
+    kind: StockMovement.Kind,
+    reason: str,
+    actor: str,
+    order_id: UUID | None,
+) -> None:
+    """Change `on_hand` and write the movement, in the caller's transaction."""
+    # A conditional F-expression UPDATE: the condition sees a hold that was made in between.
+    # What sells on may be owed; units that come in then fill the debt first.
+    written = (
+        StockItem.objects.filter(pk=item.pk)
+        .filter(Q(on_hand__gte=F("reserved") - change) | Q(sells_on=True))
+        .update(on_hand=F("on_hand") + change, version=F("version") + 1)
+    )
+    if not written:
+        item.refresh_from_db()
+        raise WouldGoBelowReserved(on_hand=item.on_hand, reserved=item.reserved, change=change)
+    StockMovement.objects.create(
+        stock_item=item,
+        kind=kind,
+        quantity=change,
+        reason=reason,
+        actor=actor,
+        order_id=order_id,
+    )

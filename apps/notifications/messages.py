@@ -34,7 +34,8 @@ NEEDS: dict[str, frozenset[str]] = {
     "order_cancelled": _FOR_ALL | {"reason", "refund"},
     "order_shipped": _FOR_ALL | {"tracking_number", "carrier", "estimate", "address"},
     "return_announced": _FOR_ALL | {"return_number", "lines", "send_to", "what_to_do"},
-    "return_received": _FOR_ALL | {"lines", "refund"},
+    "return_received": _FOR_ALL | {"lines", "refund", "not_accepted", "reason"},
+    "return_refused": _FOR_ALL | {"return_number", "lines", "reason"},
     "refund_sent": _FOR_ALL | {"refund", "what_for"},
 }
 # Data from the shop itself. Everything else, also names added later, is treated as typed by a
@@ -43,7 +44,7 @@ OURS = frozenset(
     {"number", "url", "lines", "estimate", "carrier", "tracking_number"}
     | {"subtotal", "discount", "shipping", "shipping_tax", "tax", "total", "refund"}
     | {"unshipped", "unpaid"}
-    | {"return_number", "send_to", "what_to_do", "what_for"}
+    | {"not_accepted", "return_number", "send_to", "what_to_do", "what_for"}
 )
 REASON_MAX = 300  # characters; a name or a line of an address has fewer (free_text.LONGEST)
 # Bidirectional overrides could make a name appear reversed in a mail.

@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 
 from apps.backoffice import decision_log
 from apps.core import dispatch, sql
+from apps.core.erased_person import is_erased
+from apps.notifications import erasure
 from apps.notifications.errors import NotDead
 from apps.notifications.messages import SUBJECT_MAX, Message, compose
 from apps.notifications.models import Notification
@@ -54,12 +56,18 @@ def put(messages: Sequence[Message]) -> int:
         return 0
     # Sorted, so that two workers with overlapping batches cannot deadlock.
     rows = sorted(
-        (m.order_id, m.kind, m.about, m.to, m.subject, m.body, m.withheld) for m in messages
+        (m.order_id, m.kind, m.about, m.to, m.subject, m.body, m.withheld or _nobody(m.to))
+        for m in messages
     )
     written = sql.run(_INSERT, [list(column) for column in zip(*rows, strict=True)])
     if written:
         transaction.on_commit(lambda: dispatch.enqueue_on_commit(DELIVER))
     return written
+
+
+def _nobody(to: str) -> str:
+    """Why a mail to this address cannot be sent: its buyer was erased; else empty."""
+    return erasure.WHY if is_erased(to) else ""
 
 
 def put_account(kind: str, *, to: str, subject: str, body: str = "") -> None:

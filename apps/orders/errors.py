@@ -102,6 +102,14 @@ class ReturnRefused(Exception):
         self.errors = errors
 
 
+class WrongUnits(Exception):
+    """A return cannot be decided so. `line`: the id of the return's line at fault, or ""."""
+
+    def __init__(self, line: int | str, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class StillOpen(Exception):
     """An order that would hold something for ever if its case were closed; `what`, in words."""
 

@@ -92,6 +92,11 @@ class Order(models.Model):
             # Only as large as the number of orders that are not paid yet.
             models.Index(fields=["client"], condition=~Q(client=""), name="order_unpaid_client"),
         ]
+        # One right for each thing that staff do to an order (admin/actions/permissions.py).
+        permissions = [
+            ("ship_order", "Can hand orders to the carrier and mark them delivered"),
+            ("cancel_order", "Can cancel orders"),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -268,7 +273,8 @@ class Return(models.Model):
 
     class State(models.TextChoices):
         REQUESTED = "requested"
-        RECEIVED = "received"
+        RECEIVED = "received"  # accepted, all of it or a part
+        REFUSED = "refused"  # nothing of it is accepted, no money goes back
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="returns")
@@ -280,6 +286,14 @@ class Return(models.Model):
     reason = models.CharField(max_length=500)
     created_at = models.DateTimeField(db_default=Now())
     received_at = models.DateTimeField(null=True, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)
+    answer = models.CharField(
+        max_length=300,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="what the shopper is told: why it is refused, or accepted in part",
+    )
 
     class Meta:
         constraints = [
@@ -287,6 +301,7 @@ class Return(models.Model):
                 fields=["order", "sequence"], name="one_return_per_order_and_sequence"
             ),
         ]
+        permissions = [("receive_return", "Can receive returns and refuse them")]
 
     def __str__(self) -> str:
         return f"return of {self.order_id}"
@@ -298,12 +313,18 @@ class Return(models.Model):
 
 
 class ReturnLine(models.Model):
-    """How many units of one order line are returned."""
+    """How many units of one order line are returned, and how many of them were accepted.
+
+    `accepted` is null until the return has arrived, and for one that the release before received:
+    that accepted all. Damaged units are accepted and refunded, and do not go back on the shelf.
+    """
 
     id = models.BigAutoField(primary_key=True)
     of_return = models.ForeignKey(Return, on_delete=models.CASCADE, related_name="lines")
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="returned")
     quantity = models.PositiveIntegerField()
+    accepted = models.PositiveIntegerField(null=True, blank=True)
+    damaged = models.PositiveIntegerField(db_default=0, default=0)
     # Null: not received yet, or received by the release before.
     refund_amount = models.BigIntegerField(
         null=True, blank=True, help_text="what was paid for these units, as owed at their receipt"
@@ -316,7 +337,19 @@ class ReturnLine(models.Model):
                 condition=Q(refund_amount__gte=0), name="return_refund_not_negative"
             ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="return_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(accepted__isnull=True, damaged=0)
+                | Q(accepted__lte=F("quantity"), damaged__lte=F("accepted")),
+                name="return_accepted_and_damaged",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.line.sku}"
+
+    @property
+    def units_accepted(self) -> int | None:
+        """How many were accepted; None while nobody has decided."""
+        if self.accepted is None and self.of_return.state == Return.State.RECEIVED:
+            return self.quantity
+        return self.accepted

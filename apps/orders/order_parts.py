@@ -76,7 +76,10 @@ def returns(placed: Order) -> list[dict[str, Any]]:
 
 
 def return_document(announced: Return) -> dict[str, Any]:
-    """One return. `refund` of a line: what its units are worth, once they were received."""
+    """One return. `refund` of a line: what its accepted units are worth, once they arrived.
+
+    `message` is what staff wrote for the shopper: why it was refused, or accepted in part.
+    """
     currency = announced.order.currency
     instructions = instructions_for(announced)
     return {
@@ -87,11 +90,14 @@ def return_document(announced: Return) -> dict[str, Any]:
         "reason": announced.reason,
         "created_at": moment(announced.created_at),
         "received_at": moment(announced.received_at) if announced.received_at else None,
+        "refused_at": moment(announced.refused_at) if announced.refused_at else None,
+        "message": announced.answer,
         "lines": [
             {
                 "sku": line.line.sku,
                 "name": line.line.name,
                 "quantity": line.quantity,
+                "accepted": line.units_accepted,
                 "refund": None
                 if line.refund_amount is None
                 else money.payload(line.refund_amount, currency),

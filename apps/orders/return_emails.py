@@ -30,13 +30,29 @@ def return_announced(announced: Return) -> Message:
 def return_received(returned: Return, *, refund_amount: int) -> Message:
     """“Your return has arrived”. refund_amount: minor units that are now sent back; may be 0."""
     order = returned.order
+    lines = list(returned.lines.select_related("line"))
     data = common(order) | {
-        "lines": _goods(instructions_for(returned).goods),
+        "lines": _goods(tuple((each.line.name, each.accepted or 0) for each in lines)),
+        "not_accepted": _goods(
+            tuple((each.line.name, each.quantity - (each.accepted or 0)) for each in lines)
+        ),
+        "reason": returned.answer,
         "refund": money.for_people(refund_amount, order.currency) if refund_amount else "",
     }
     return compose(
         "return_received", data, order_id=order.pk, to=order.email, about=str(returned.pk)
     )
+
+
+def return_refused(refused: Return) -> Message:
+    """“We could not accept your return K7M2-R1”, with the reason."""
+    order, instructions = refused.order, instructions_for(refused)
+    data = common(order) | {
+        "return_number": instructions.number,
+        "lines": _goods(instructions.goods),
+        "reason": refused.answer,
+    }
+    return compose("return_refused", data, order_id=order.pk, to=order.email, about=str(refused.pk))
 
 
 def refund_sent(order: Order, refund: Refund) -> Message:
@@ -49,4 +65,6 @@ def refund_sent(order: Order, refund: Refund) -> Message:
 
 
 def _goods(goods: tuple[tuple[str, int], ...]) -> list[dict[str, object]]:
-    return [{"name": name, "quantity": quantity, "amount": ""} for name, quantity in goods]
+    return [
+        {"name": name, "quantity": quantity, "amount": ""} for name, quantity in goods if quantity
+    ]

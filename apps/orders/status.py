@@ -132,7 +132,8 @@ STATUSES: Mapping[str, StatusRow] = {
         sold=True,
     ),
     S.DELIVERED: StatusRow(
-        follows=(S.SHIPPED,),
+        # From RETURN_INITIATED: the return was refused, and nothing came back before it.
+        follows=(S.SHIPPED, S.RETURN_INITIATED),
         message="Your order was delivered.",
         headline="It has arrived.",
         short="delivered",

@@ -30,7 +30,7 @@ STATUSES_UNSHIPPED: Mapping[str, StatusRow] = {
     S.SHIPPED: replace(STATUSES[S.SHIPPED], follows=(), stages=(DONE, DONE, DONE)),
     S.DELIVERED: replace(
         STATUSES[S.DELIVERED],
-        follows=(S.CONFIRMED,),
+        follows=(S.CONFIRMED, S.RETURN_INITIATED),
         message="Your order is complete.",
         headline="All done.",
         short="complete",

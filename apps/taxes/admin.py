@@ -11,6 +11,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.backoffice.formatting import percent
+from apps.backoffice.old_and_new import OldAndNew
 from apps.backoffice.read_only import MoneyIsRead
 from apps.core.money_forms import PercentField
 from apps.taxes.models import TaxRate
@@ -62,7 +63,7 @@ class CountryFilter(DropdownFilter):
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(MoneyIsRead, ModelAdmin):
+class TaxRateAdmin(OldAndNew, MoneyIsRead, ModelAdmin):
     """Tax rates by country and region."""
 
     form = TaxRateForm

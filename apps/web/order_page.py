@@ -76,7 +76,17 @@ def _returns(order: Order) -> list[dict[str, Any]]:
     """The order's returns, the first one first, each with what the shopper has to do."""
     found = order.returns.select_related("order").prefetch_related("lines__line")
     return [
-        {"received": made.state == made.State.RECEIVED, "told": instructions_for(made)}
+        {
+            "received": made.state == made.State.RECEIVED,
+            "refused": made.state == made.State.REFUSED,
+            "answer": made.answer,
+            "not_accepted": [
+                (line.line.name, line.quantity - line.accepted)
+                for line in made.lines.all()
+                if line.accepted is not None and line.accepted < line.quantity
+            ],
+            "told": instructions_for(made),
+        }
         for made in found.order_by("created_at")
     ]
 

@@ -13,6 +13,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}
     ],
     "STYLES": [lambda request: static("admin/backoffice.css")],
+    "SCRIPTS": [lambda request: static("admin/new_rows.js")],
     "DASHBOARD_CALLBACK": "apps.orders.admin.dashboard.dashboard",
     "SIDEBAR": {"navigation": "apps.orders.admin.navigation.sidebar"},
     "ACCOUNT": {

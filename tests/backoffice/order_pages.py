@@ -16,6 +16,7 @@ ACTIONS = {
     "hand-over": {},
     "deliver": {},
     "receive-return": {},
+    "refuse-return": {},
     "retry": {"reason": "x"},
     "undo": {"reason": "x"},
     "resolve": {"reason": "x"},

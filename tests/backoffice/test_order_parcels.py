@@ -37,7 +37,7 @@ def test_handing_over_ships_the_order_and_writes_to_the_shopper(staff: Client) -
     assert parcel(order).state == "handed_over"
     assert OrderEvent.objects.get(order=order, status="SHIPPED").actor == CLERK
     assert list(Notification.objects.values_list("kind", flat=True)) == ["order_shipped"]
-    assert log() == [(CLERK, "Handed to the carrier.")]
+    assert log() == [(CLERK, "Handed to the carrier. Status: Confirmed → Shipped.")]
 
 
 def test_handing_over_waits_for_the_saga(staff: Client) -> None:
@@ -133,7 +133,9 @@ def test_received_return_restocks_and_refunds(staff: Client) -> None:
     assert (order.status, announced.state) == ("RETURNED", "received")
     assert StockItem.objects.get(variant=mug).on_hand == 5
     assert refunds() == [(1800, "requested", "too large", CLERK)]
-    assert log() == [(CLERK, "Return received: 1 × MUG-1: too large")]
+    assert log() == [
+        (CLERK, "Return received: 1 × MUG-1: too large. Status: Return Initiated → Returned.")
+    ]
 
 
 def test_return_is_received_once(staff: Client) -> None:

@@ -11,6 +11,8 @@ from apps.inventory import stock
 from apps.orders.errors import NotCancellable, ReturnRefused
 from apps.orders.fulfilment import returns, shipping
 from apps.orders.fulfilment.cancellation import request_cancellation
+from apps.orders.fulfilment.returns import Received
+from apps.orders.models import ReturnLine
 from apps.payments import refunds
 from tests.model import ledger
 from tests.model.both import KETTLE, MUG
@@ -119,15 +121,37 @@ class Fulfilling(Picking):
         self.paper.announce(sale, ledger.Return(made.pk, back))
 
     @precondition(lambda self: any(sale.returns for sale in self.paper.sales))
-    @rule(which=number)
-    def return_is_received(self, which: int) -> None:
+    @rule(which=number, missing=st.sampled_from([0, 0, 1]), damaged=st.sampled_from([0, 0, 1]))
+    def return_is_received(self, which: int, missing: int, damaged: int) -> None:
+        """All of it, or of each line one unit less; and of what is accepted one may be broken."""
         self.read_the_log()
-        all_returns = [(sale, back) for sale in self.paper.sales for back in sale.returns]
-        sale, back = pick(all_returns, which)
-        first = returns.receive_return(back.id, actor="clerk")
-        assert first is not back.received
+        sale, back = self._a_return(which)
+        accepted = {sku: max(units - missing, 0) for sku, units in back.lines.items()}
+        if not any(accepted.values()):
+            accepted = dict(back.lines)
+        broken = {sku: min(damaged, units) for sku, units in accepted.items()}
+        lines = ReturnLine.objects.filter(of_return=back.id).select_related("line")
+        units = {
+            line.pk: Received(accepted[line.line.sku], broken[line.line.sku]) for line in lines
+        }
+        first = returns.receive_return(back.id, actor="clerk", units=units, answer="worn")
+        assert first is not back.decided
         if first:
-            self.paper.receive(sale, back)
+            self.paper.receive(sale, back, accepted, broken)
+
+    @precondition(lambda self: any(sale.returns for sale in self.paper.sales))
+    @rule(which=number)
+    def return_is_refused(self, which: int) -> None:
+        self.read_the_log()
+        sale, back = self._a_return(which)
+        first = returns.refuse_return(back.id, actor="clerk", answer="worn")
+        assert first is not back.decided
+        if first:
+            self.paper.refuse(sale, back)
+
+    def _a_return(self, which: int) -> tuple[Sale, ledger.Return]:
+        all_returns = [(sale, back) for sale in self.paper.sales for back in sale.returns]
+        return pick(all_returns, which)
 
     @rule(sku=skus, change=st.integers(-4, 3), counted=st.booleans())
     def shelf_changes(self, sku: str, change: int, counted: bool) -> None:

@@ -70,11 +70,17 @@ class Refund:
 
 @dataclass
 class Return:
-    """Goods announced to come back. `id` is the shop's."""
+    """Goods announced to come back. `id` is the shop's; `accepted` are units, once received."""
 
     id: Any
     lines: Mapping[str, int]
     received: bool = False
+    refused: bool = False
+    accepted: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def decided(self) -> bool:
+        return self.received or self.refused
 
 
 @dataclass
@@ -174,9 +180,11 @@ class Sale:
     def worth(self, back: Return) -> int:
         """What a return gives back: its part of what was paid for each of its lines."""
         amount = 0
-        for sku, units in back.lines.items():
+        for sku, units in back.accepted.items():
             paid = self.paid_for[sku]
-            before = sum(r.lines.get(sku, 0) for r in self.returns if r.received and r is not back)
+            before = sum(
+                r.accepted.get(sku, 0) for r in self.returns if r.received and r is not back
+            )
             amount += paid * (before + units) // self.units(sku) - paid * before // self.units(sku)
         return amount
 
@@ -396,16 +404,32 @@ class Paper:
         sale.notes += 1
         sale.mails["refund_sent"] += 1
 
-    def receive(self, sale: Sale, back: Return) -> None:
-        """The goods are in stock again and their money on its way."""
+    def refuse(self, sale: Sale, back: Return) -> None:
+        """Nothing of it is accepted, and the shopper is told."""
+        back.refused = True
+        sale.mails["return_refused"] += 1
+        if not all(announced.decided for announced in sale.returns):
+            sale.notes += 1
+        elif any(announced.received for announced in sale.returns):
+            sale._move("RETURNED", only_from=("RETURN_INITIATED",))
+        else:
+            sale._move("DELIVERED", only_from=("RETURN_INITIATED",))
+
+    def receive(
+        self, sale: Sale, back: Return, accepted: Mapping[str, int], damaged: Mapping[str, int]
+    ) -> None:
+        """What is accepted is in stock again, but for the damaged, and its money on its way."""
+        back.accepted = accepted
         amount = min(sale.worth(back), sale.left_to_refund)
         back.received = True
-        for sku, units in back.lines.items():
-            self.stock_rows[sku].on_hand += units
+        for sku, units in accepted.items():
+            self.stock_rows[sku].on_hand += units - damaged.get(sku, 0)
         if amount:
             sale.refunds[f"return:{back.id}"] = Refund(amount)
-        if all(announced.received for announced in sale.returns):
+        if all(announced.decided for announced in sale.returns):
             sale._move("RETURNED", only_from=("RETURN_INITIATED",))
+        elif accepted != back.lines:
+            sale.notes += 1
         sale.mails["return_received"] += 1
 
 

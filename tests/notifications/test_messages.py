@@ -40,7 +40,19 @@ DATA = {
         "send_to": ["Kettle & Pine, Returns", "48 Mill Lane"],
         "what_to_do": "Send it to the address.",
     },
-    "return_received": {**COMMON, "lines": LINES, "refund": "$45.50"},
+    "return_received": {
+        **COMMON,
+        "lines": LINES,
+        "refund": "$45.50",
+        "not_accepted": LINES[:1],
+        "reason": "One was used.",
+    },
+    "return_refused": {
+        **COMMON,
+        "return_number": "K7M2-R1",
+        "lines": LINES,
+        "reason": "They were used.",
+    },
     "refund_sent": {**COMMON, "refund": "$45.50", "what_for": "It is for what you sent back."},
 }
 

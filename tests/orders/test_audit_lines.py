@@ -43,11 +43,13 @@ BROKEN: dict[str, tuple[int, str, str]] = {
     "more owed for a line than was paid for it": (
         15, "UPDATE orders_returnline SET refund_amount = 3000", "5261 paid, 6000 owed for 2 of 3"),
     "all of a line back, and less owed than was paid": (
-        15, "UPDATE orders_returnline SET quantity = 2"
+        15, "UPDATE orders_returnline SET quantity = 2, accepted = 2"
             " WHERE id = (SELECT min(id) FROM orders_returnline)",
         "5261 paid, 3507 owed for 3 of 3"),
     "more units back than were bought": (
-        15, "UPDATE orders_returnline SET quantity = 3", "owed for 6 of 3"),
+        15, "UPDATE orders_returnline SET quantity = 3, accepted = 3", "owed for 6 of 3"),
+    "more units announced than were bought": (
+        15, "UPDATE orders_returnline SET quantity = 3", "owed for 2 of 3, 6 announced"),
     "more refunded for a return than is owed": (
         15, "UPDATE orders_returnline SET refund_amount = refund_amount - 1",
         "owed, refunds say 175"),

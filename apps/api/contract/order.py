@@ -89,7 +89,8 @@ class ReturnLine(TypedDict):
     sku: str
     name: str
     quantity: int
-    refund: Annotated[Money | None, said("what was paid for these units, once received")]
+    accepted: Annotated[int | None, said("units, once staff have decided")]
+    refund: Annotated[Money | None, said("what was paid for the accepted units, once received")]
 
 
 class Return(TypedDict):
@@ -100,6 +101,8 @@ class Return(TypedDict):
     reason: str
     created_at: Moment
     received_at: Moment | None
+    refused_at: Moment | None
+    message: Annotated[str, said("why it was refused, or accepted in part; else empty")]
     lines: list[ReturnLine]
     send_to: Annotated[list[str], said("the address, line by line")]
     what_to_do: str

@@ -50,6 +50,7 @@ class DecisionOption:
     `decide(key, actor=, reason=, **answers)` returns the record that the audit trail names and a
     sentence about what was done; or it raises Refusal, and nothing is changed. `answers` are the
     further fields of `form`. `fresh_sign_in`: the decision sends money back or ends a claim to it.
+    `permissions`: what it takes beside the case type's `decide_permission`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DecisionOption:
     danger: bool = False
     form: type[StaffActionForm] = ReasonForm
     fresh_sign_in: bool = False
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class CaseType:
     def option(self, name: str) -> DecisionOption | None:
         """The decision of that name, if this case type has it."""
         return next((option for option in self.options if option.name == name), None)
+
+    def may_take(self, user: Any, option: DecisionOption) -> bool:
+        """Whether this person may take that decision."""
+        return user.has_perms((self.decide_permission, *option.permissions))
 
 
 def parse_uuid(text: str) -> UUID | None:

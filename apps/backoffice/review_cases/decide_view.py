@@ -94,6 +94,8 @@ def _options(user: Any, types: Sequence[CaseType], name: str) -> dict[str, Decis
         if option is None:
             text = GENERAL_NAMES.get(name, "That").lower()
             raise Refusal(f"{case_type.title}: there is no “{text}” for these.")
+        if not case_type.may_take(user, option):
+            raise PermissionDenied
         options[case_type.name] = option
     return options
 

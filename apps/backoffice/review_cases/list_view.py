@@ -75,9 +75,9 @@ def _buttons(user: Any, shown: Sequence[CaseType], *, one_type: str) -> list[tup
     """(name, text, danger) of the buttons; the text is the case type's own if only one is shown."""
     found: dict[str, tuple[str, str, bool]] = {}
     for case_type in shown:
-        if not user.has_perm(case_type.decide_permission):
-            continue
         for option in case_type.options:
+            if not case_type.may_take(user, option):
+                continue
             if option.name not in GENERAL_NAMES:
                 continue  # for single cases only: the case's own page has its button
             text = option.button if one_type else GENERAL_NAMES[option.name]

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from apps.backoffice.old_and_new import OldAndNew
 from apps.catalog.admin.fields import CategoryChoice
 from apps.catalog.categories import move_category
 from apps.catalog.models import Category, Product
@@ -58,7 +59,7 @@ class CategoryForm(forms.ModelForm):
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(OldAndNew, ModelAdmin):
     """The list of categories in tree order, and the form of one."""
 
     form = CategoryForm

@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
 from apps.backoffice.formatting import amount
+from apps.backoffice.old_and_new import OldAndNew
 from apps.catalog.admin import product_export, product_search
 from apps.catalog.admin.availability import availability_label, counted, sells_on
 from apps.catalog.admin.filters import AvailabilityFilter, CategoryFilter
@@ -28,9 +29,11 @@ from apps.catalog.admin.variants import VariantInline
 from apps.catalog.models import Product, ProductImage, Variant
 from apps.catalog.publishing import objections_to
 
+_SAID = {True: "yes", False: "no"}
+
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):
+class ProductAdmin(OldAndNew, ModelAdmin):
     """The list of products and the form of one."""
 
     form = ProductForm
@@ -156,7 +159,11 @@ class ProductAdmin(ModelAdmin):
                 continue
             product.published = published
             product.save(update_fields=["published", "updated_at"])
-            self.log_change(request, product, f"{product.name}: {done}.")
+            self.log_change(
+                request,
+                product,
+                f"{product.name}: {done}. Published: {_SAID[not published]} → {_SAID[published]}.",
+            )
             changed += 1
         messages.success(request, f"{changed} products {done}.")
 

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from unfold.admin import ModelAdmin
 
+from apps.backoffice.old_and_new import OldAndNew
 from apps.catalog.models import Synonym
 from apps.catalog.search.synonyms import split
 
@@ -34,7 +35,7 @@ class SynonymForm(forms.ModelForm):
 
 
 @admin.register(Synonym)
-class SynonymAdmin(ModelAdmin):
+class SynonymAdmin(OldAndNew, ModelAdmin):
     """What shoppers type and the shop calls otherwise. Works at once; no product is changed."""
 
     form = SynonymForm

@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm
 from apps.backoffice.checks import OfflineChecks
 from apps.backoffice.day_filter import DaysFilter
 from apps.backoffice.formatting import label
+from apps.customers.admin.erase_button import EraseButton
 from apps.customers.admin.forms import AccountForm, NewAccountForm
 from apps.customers.admin.inlines import AddressInline, OrderInline
 from apps.customers.admin.permissions import without_hidden
@@ -23,7 +24,7 @@ from apps.customers.models import User
 
 
 @admin.register(User)
-class CustomerAdmin(SecondFactorReset, GuardedUserAdmin):
+class CustomerAdmin(EraseButton, SecondFactorReset, GuardedUserAdmin):
     """Accounts of customers and staff."""
 
     checks_class = OfflineChecks
@@ -43,6 +44,7 @@ class CustomerAdmin(SecondFactorReset, GuardedUserAdmin):
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     actions = ()
+    actions_detail = ("reset_second_factor", "erase_buyer")
     fieldsets = (
         (None, {"fields": (
             ("email", "name"), "password", "is_active", ("joined_at", "last_login"),

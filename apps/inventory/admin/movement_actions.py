@@ -1,10 +1,12 @@
-"""The buttons "Receive units" and "Adjust count": for one stock item, for a selection, for a SKU.
+"""The buttons "Receive units", "Count" and "Adjust count": for one stock item or a selection.
 
-Each asks on a page of its own and then moves units through `stock.receive` or `stock.adjust`.
+Each asks on a page of its own and then goes through `stock.receive`, `stock.count` or
+`stock.adjust`. A count says what lies on the shelf, an adjustment by how much the books are wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -17,7 +19,13 @@ from unfold.decorators import action
 from apps.backoffice.actions import Done, Refusal, StaffAction, actor, chosen_ids, perform
 from apps.backoffice.read_only import ReadOnlyAdmin
 from apps.inventory import stock
-from apps.inventory.admin.movement_forms import MOST_UNITS, MovementForm, ReceiveNewForm, name_of
+from apps.inventory.admin.movement_forms import (
+    MOST_UNITS,
+    CountForm,
+    MovementForm,
+    ReceiveNewForm,
+    name_of,
+)
 from apps.inventory.models import Warehouse
 
 MOST_ITEMS = 50  # stock items in one bulk movement
@@ -27,13 +35,49 @@ ARRIVED = "Units that have arrived go on the shelf at once and are for sale."
 
 @dataclass(frozen=True)
 class Verb:
-    """One of the two movements: what its page says, and the bounds of its numbers."""
+    """One of the movements: what its page says, its form, and what it does."""
 
     title: str
     button: str
     explanation: str
-    field: forms.IntegerField
-    is_receipt: bool
+    form: Callable[..., Any]
+    move: Callable[..., Done]
+
+
+def _numbers(field: forms.IntegerField) -> Callable[..., MovementForm]:
+    return partial(MovementForm, field=field)
+
+
+def _receive(form: MovementForm, actor: str) -> Done:
+    """Receive units of every stock item of the form."""
+    return _move(form, is_receipt=True, actor=actor)
+
+
+def _adjust(form: MovementForm, actor: str) -> Done:
+    """Adjust every stock item of the form."""
+    return _move(form, is_receipt=False, actor=actor)
+
+
+def _count(form: CountForm, actor: str) -> Done:
+    """Book the counts of the form, all of them or none."""
+    done = []
+    reason = form.cleaned_data["reason"]
+    for item, counted, seen in form.counted():
+        sku = item.variant.sku
+        try:
+            moved = stock.count(item, counted=counted, seen=seen, reason=reason, actor=actor)
+        except stock.CountedMeanwhile as meanwhile:
+            # Not beside the field: this page compares with books that are out of date.
+            raise Refusal(
+                f"{sku}: somebody has counted or adjusted it meanwhile, {meanwhile.on_hand} are in"
+                " the books now. Nothing was changed: open the page again and compare."
+            ) from meanwhile
+        except stock.WouldGoBelowReserved as refused:
+            raise _too_few(refused, name_of(item)) from refused
+        change = counted - seen.on_hand
+        told = f"{change:+d}" if change else "as in the books"
+        done.append((item, f"{sku}: counted {counted}, {told}, now {moved.on_hand}. {reason}"))
+    return done
 
 
 VERBS = {
@@ -41,19 +85,30 @@ VERBS = {
         title="Receive units",
         button="Receive",
         explanation=ARRIVED,
-        field=forms.IntegerField(min_value=1, max_value=MOST_UNITS),
-        is_receipt=True,
+        form=_numbers(forms.IntegerField(min_value=1, max_value=MOST_UNITS)),
+        move=_receive,
+    ),
+    "count": Verb(
+        title="Count",
+        button="Book the count",
+        explanation="Enter what lies on the shelf. Units that are sold while you count are no"
+        " mistake: the count is compared with the books as they were when this page was opened. A"
+        " count that agrees is kept as well, with your name.",
+        form=CountForm,
+        move=_count,
     ),
     "adjust": Verb(
         title="Adjust count",
         button="Adjust",
         explanation="Corrects what lies on the shelf. Units held for running orders stay.",
-        field=forms.IntegerField(
-            min_value=-MOST_UNITS,
-            max_value=MOST_UNITS,
-            help_text="The difference: -2 when two are missing, 3 when three turned up.",
+        form=_numbers(
+            forms.IntegerField(
+                min_value=-MOST_UNITS,
+                max_value=MOST_UNITS,
+                help_text="The difference: -2 when two are missing, 3 when three turned up.",
+            )
         ),
-        is_receipt=False,
+        move=_adjust,
     ),
 }
 
@@ -61,9 +116,9 @@ VERBS = {
 class MovementActions(ReadOnlyAdmin):
     """The part of StockItemAdmin that moves units."""
 
-    actions: Sequence[str] = ("receive_selected", "adjust_selected")
+    actions: Sequence[str] = ("receive_selected", "count_selected", "adjust_selected")
     actions_list = ("receive_new",)
-    actions_detail = ("receive_here", "adjust_here")
+    actions_detail = ("receive_here", "count_here", "adjust_here")
 
     def has_move_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may put units in or correct a count."""
@@ -76,6 +131,14 @@ class MovementActions(ReadOnlyAdmin):
     @admin.action(description="Adjust count", permissions=["move"])
     def adjust_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self._to_bulk_page(request, queryset, "adjust")
+
+    @admin.action(description="Count", permissions=["move"])
+    def count_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._to_bulk_page(request, queryset, "count")
+
+    @action(description="Count", url_path="count", permissions=[MOVE], icon="pin")
+    def count_here(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._movement_page(request, "count", [object_id], back=_page_url(object_id))
 
     @action(description="Receive units", url_path="receive", permissions=[MOVE], icon="add_box")
     def receive_here(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -141,10 +204,8 @@ class MovementActions(ReadOnlyAdmin):
             button=verb.button,
             permission=MOVE,
             explanation=verb.explanation,
-            form=lambda *args, **kwargs: MovementForm(
-                *args, items=items, field=verb.field, **kwargs
-            ),
-            do=lambda form: _move(form, is_receipt=verb.is_receipt, actor=actor(request)),
+            form=partial(verb.form, items=items),
+            do=lambda form: verb.move(form, actor(request)),
         )
         target = items[0] if len(items) == 1 else None
         return perform(self, request, asked, back=back, target=target)
@@ -174,13 +235,17 @@ def _move(form: MovementForm, *, is_receipt: bool, actor: str) -> Done:
                     sku=sku, change=units, reason=reason, actor=actor, warehouse=at
                 )
         except stock.WouldGoBelowReserved as refused:
-            raise Refusal(
-                f"{refused.on_hand} on hand, {refused.reserved} of them held for orders:"
-                f" at most {refused.on_hand - refused.reserved} can be taken away.",
-                field=name_of(item),
-            ) from refused
+            raise _too_few(refused, name_of(item)) from refused
         done.append((item, f"{sku}: {units:+d}, now {moved.on_hand} on hand. {reason}"))
     return done
+
+
+def _too_few(refused: stock.WouldGoBelowReserved, field: str) -> Refusal:
+    return Refusal(
+        f"{refused.on_hand} on hand, {refused.reserved} of them held for orders:"
+        f" at most {refused.on_hand - refused.reserved} can be taken away.",
+        field=field,
+    )
 
 
 def _receive_new(form: ReceiveNewForm, actor: str) -> Done:

@@ -1,4 +1,4 @@
-"""The forms for receiving units and adjusting counts."""
+"""The forms for receiving units, adjusting and counting."""
 
 from typing import Any
 
@@ -10,9 +10,11 @@ from unfold.widgets import (
 )
 
 from apps.backoffice.actions import ReasonForm
+from apps.inventory import stock
 from apps.inventory.models import StockItem, Warehouse
 
 MOST_UNITS = 100_000  # in one movement; a larger number is a typing mistake
+MOST_COUNTED = 10_000_000  # on one shelf
 
 
 class MovementForm(ReasonForm):
@@ -33,6 +35,57 @@ class MovementForm(ReasonForm):
             # Zero units are no movement: the ledger would get a row that says nothing.
             own.validators.append(not_zero)
         self.order_fields(["form_id", *(name_of(item) for item in items), "reason"])
+
+
+class CountForm(ReasonForm):
+    """What was counted of each stock item, and one reason for all.
+
+    A field that is left empty was not counted. The books as they were when the page was opened go
+    along in a hidden field: the count is compared with those (stock.count).
+    """
+
+    def __init__(self, *args: Any, items: list[StockItem], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.items = items
+        seen = stock.seen_now(items)
+        for item in items:
+            self.fields[name_of(item)] = forms.IntegerField(
+                label=f"{item.variant} ({item.variant.sku})",
+                min_value=0,
+                max_value=MOST_COUNTED,
+                required=len(items) == 1,
+                widget=UnfoldAdminIntegerFieldWidget(attrs={"class": "max-w-xs"}),
+                help_text=f"{item.warehouse}: {item.on_hand} in the books, {item.reserved} of them"
+                " held. Count those as well; leave out what is packed for paid orders.",
+            )
+            self.fields[seen_of(item)] = forms.RegexField(
+                r"\A\d{1,9}/\d{1,9}\Z",
+                widget=forms.HiddenInput,
+                initial=f"{seen[item.pk].on_hand}/{seen[item.pk].corrections}",
+            )
+        names = [name for item in items for name in (name_of(item), seen_of(item))]
+        self.order_fields(["form_id", *names, "reason"])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and not self.counted():
+            raise forms.ValidationError("Enter at least one count.")
+        return cleaned
+
+    def counted(self) -> list[tuple[StockItem, int, stock.Seen]]:
+        """The stock items that were counted, each with its count and what it is compared with."""
+        found = []
+        for item in self.items:
+            count = self.cleaned_data.get(name_of(item))
+            if count is not None:
+                on_hand, corrections = self.cleaned_data[seen_of(item)].split("/")
+                found.append((item, count, stock.Seen(int(on_hand), int(corrections))))
+        return found
+
+
+def seen_of(item: StockItem) -> str:
+    """The name of the hidden field with what a stock item's count is compared with."""
+    return f"seen_{item.pk}"
 
 
 def name_of(item: StockItem) -> str:

@@ -10,13 +10,14 @@ from unfold.decorators import action
 
 from apps.backoffice.actions import Done, ReasonForm, StaffAction, perform
 from apps.backoffice.checks import OfflineChecks
+from apps.backoffice.old_and_new import OldAndNew
 from apps.inventory.models import Warehouse
 
 CHANGE = "inventory.change_warehouse"
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(ModelAdmin):
+class WarehouseAdmin(OldAndNew, ModelAdmin):
     """The places that ship. The default is set by an action, so that there is at most one."""
 
     checks_class = OfflineChecks

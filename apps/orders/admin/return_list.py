@@ -13,9 +13,17 @@ from apps.orders.models import Return
 
 @admin.register(Return)
 class ReturnAdmin(OrderRowsAdmin):
-    """Returns that were announced or received."""
+    """Returns that were announced, received or refused."""
 
-    list_display = ("number", "email", "state_label", "reason", "created_at", "received_at")
+    list_display = (
+        "number",
+        "email",
+        "state_label",
+        "reason",
+        "created_at",
+        "received_at",
+        "refused_at",
+    )
     list_filter = (("state", ChoicesDropdownFilter), ("created_at", DaysFilter))
     search_fields = ("=order__number",)
     search_help_text = "Order number"

@@ -15,7 +15,7 @@ from apps.backoffice.formatting import label
 from apps.backoffice.models import Decision
 from apps.customers.mailbox import mailbox_of
 from apps.orders.admin.actions import review as review_actions
-from apps.orders.admin.actions.permissions import DECIDE
+from apps.orders.admin.actions.permissions import DECIDE, REFUND
 from apps.orders.admin.order_rows import OrderRowsAdmin
 from apps.orders.models import Saga
 from apps.orders.saga import review
@@ -113,11 +113,15 @@ class ReviewQueueAdmin(OrderRowsAdmin):
         """Whether this person may decide about orders in review."""
         return request.user.has_perm(DECIDE)  # type: ignore[union-attr]
 
+    def has_undo_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether this person may have them undone, which sends money back."""
+        return request.user.has_perms((DECIDE, REFUND))  # type: ignore[union-attr]
+
     @admin.action(description="Try again", permissions=["decide"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self._confirm(request, queryset, "retry")
 
-    @admin.action(description="Undo", permissions=["decide"])
+    @admin.action(description="Undo", permissions=["undo"])
     def undo_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self._confirm(request, queryset, "undo")
 

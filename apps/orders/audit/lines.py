@@ -9,7 +9,8 @@ PAID_BY_LINE = Invariant(
     name="what was paid for the lines is the total, and no line gives back more",
     query="""
         WITH received AS (
-            SELECT rl.line_id, sum(rl.quantity) AS units, sum(rl.refund_amount) AS owed,
+            SELECT rl.line_id, sum(coalesce(rl.accepted, rl.quantity)) AS units,
+                   sum(rl.quantity) AS announced, sum(rl.refund_amount) AS owed,
                    bool_or(rl.refund_amount IS NULL) AS unknown
             FROM orders_returnline rl JOIN orders_return r ON r.id = rl.of_return_id
             WHERE r.state = 'received' GROUP BY rl.line_id
@@ -37,10 +38,12 @@ PAID_BY_LINE = Invariant(
         SELECT 'order ' || o.number,
                l.sku || ': ' || l.line_amount - l.discount_amount + l.tax_amount || ' paid, '
                || received.owed || ' owed for ' || received.units || ' of ' || l.quantity
+               || CASE WHEN received.announced > l.quantity
+                       THEN ', ' || received.announced || ' announced' ELSE '' END
         FROM received JOIN orders_orderline l ON l.id = received.line_id
         JOIN orders_order o ON o.id = l.order_id
         WHERE NOT received.unknown
-          AND (received.units > l.quantity
+          AND (received.units > l.quantity OR received.announced > l.quantity
                OR received.owed > l.line_amount - l.discount_amount + l.tax_amount
                OR (received.units = l.quantity
                    AND received.owed <> l.line_amount - l.discount_amount + l.tax_amount))

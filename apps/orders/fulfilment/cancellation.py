@@ -17,9 +17,11 @@ from apps.core import dispatch
 from apps.orders.errors import NotCancellable
 from apps.orders.models import Order, Saga
 from apps.orders.saga.outcomes import CancelReason
-from apps.orders.saga.steps import LAST_UNDOABLE
+from apps.orders.saga.steps import LAST_UNDOABLE, MONEY_IS_TAKEN
 from apps.orders.saga.undone import BY_SHOPPER
 from apps.orders.status import BEFORE_SHIPMENT
+from apps.payments import refunds
+from apps.payments.models import Payment
 
 
 def request_cancellation(
@@ -61,6 +63,21 @@ def request_cancellation(
             # A saga that waits or backs off becomes due. A claimed one reads the request itself.
             mine.filter(lease_until__isnull=True).update(due_at=Now())
         transaction.on_commit(lambda: dispatch.enqueue_on_commit("orders.advance_sagas"))
+
+
+def gives_money_back(saga: Saga) -> bool:
+    """Whether cancelling this order now would send money back, or might.
+
+    True where money was taken and not refunded, and from the step on that takes it: the gateway may
+    be taking it at this moment. Before that step an authorization is only called back. Lock the
+    saga to rely on the answer: no worker begins the step meanwhile.
+    """
+    payment = Payment.objects.filter(order_id=saga.order_id).first()
+    if payment is None or payment.amount == 0:
+        return False
+    if refunds.refundable(payment) > 0:
+        return True
+    return saga.state == Saga.State.FORWARD and saga.step in MONEY_IS_TAKEN
 
 
 def is_requested(order: Order) -> bool:

@@ -40,6 +40,10 @@ def mark_delivered(order_id: UUID, *, actor: str) -> None:
     with transaction.atomic():
         # As in hand_to_carrier: a cancellation takes the same lock.
         saga = Saga.objects.select_for_update().filter(order_id=order_id).first()
+        # Delivered may follow a refused return as well (returns.py), which is not for staff to say.
+        status = Order.objects.select_for_update(no_key=True).get(pk=order_id).status
+        if status == S.RETURN_INITIATED:
+            raise NotReady("It was delivered before; a return of it is announced.")
         ships = _ships(order_id)
         if not ships and (saga is None or saga.state != Saga.State.DONE):
             raise NotReady("The order is not finished, or it is being cancelled.")

@@ -24,7 +24,7 @@ from apps.backoffice.day_filter import DaysFilter
 from apps.backoffice.formatting import label, link
 from apps.backoffice.order_links import order_url, with_number
 from apps.backoffice.read_only import ReadOnlyAdmin
-from apps.payments.admin.discrepancy_cases import DECIDE
+from apps.payments.admin.discrepancy_cases import DECIDE, REFUND
 from apps.payments.models import Discrepancy
 from apps.payments.reconciler import discrepancies
 from apps.payments.reconciler.findings import RETURNED
@@ -119,7 +119,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     @action(
         description="Give the money back",
         url_path="give-back",
-        permissions=[DECIDE],
+        permissions=[DECIDE, REFUND],
         icon="currency_exchange",
     )
     def give_back(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from apps.payments.models import Discrepancy
 from apps.payments.reconciler import discrepancies
 
 DECIDE = "payments.change_discrepancy"
+REFUND = "payments.add_refund"  # beside DECIDE, where money goes back
 
 
 def _describe(keys: Sequence[str]) -> list[Case]:

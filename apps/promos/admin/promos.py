@@ -19,6 +19,7 @@ from unfold.decorators import display
 
 from apps.backoffice.formatting import amount, label, percent
 from apps.backoffice.nul_bytes import NulByteGuard
+from apps.backoffice.old_and_new import OldAndNew
 from apps.backoffice.read_only import MoneyIsRead
 from apps.promos.admin.promo_form import PromoForm
 from apps.promos.admin.redemptions import RedemptionInline
@@ -29,7 +30,7 @@ K = Promo.Kind
 
 
 @admin.register(Promo)
-class PromoAdmin(NulByteGuard, MoneyIsRead, ModelAdmin):
+class PromoAdmin(OldAndNew, NulByteGuard, MoneyIsRead, ModelAdmin):
     """A promo, its terms, and its redemptions."""
 
     form = PromoForm

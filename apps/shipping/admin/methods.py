@@ -9,6 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from apps.backoffice.old_and_new import OldAndNew
 from apps.shipping import carriers
 from apps.shipping.admin.rates import RateInline
 from apps.shipping.models import Method
@@ -35,7 +36,7 @@ class MethodForm(forms.ModelForm):
 
 
 @admin.register(Method)
-class MethodAdmin(ModelAdmin):
+class MethodAdmin(OldAndNew, ModelAdmin):
     """Methods, with their rates."""
 
     form = MethodForm

@@ -7,6 +7,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from apps.backoffice.old_and_new import OldAndNew
 from apps.shipping.admin.countries_field import CountriesField
 from apps.shipping.admin.rates import RateInline
 from apps.shipping.models import Zone
@@ -27,7 +28,7 @@ class ZoneForm(forms.ModelForm):
 
 
 @admin.register(Zone)
-class ZoneAdmin(ModelAdmin):
+class ZoneAdmin(OldAndNew, ModelAdmin):
     """Sets of countries with the same rates."""
 
     form = ZoneForm

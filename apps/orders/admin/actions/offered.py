@@ -1,15 +1,20 @@
 """Which actions make sense as an order stands. Only the buttons go by this, no check does."""
 
+from typing import Any
 from uuid import UUID
 
+from apps.orders.admin.actions import cancellation, erasure
 from apps.orders.fulfilment.cancellation import is_cancellable
 from apps.orders.models import Order, Return, Saga
 from apps.payments import refunds
 from apps.payments.models import Payment
 
 
-def offered(order_id: UUID) -> frozenset[str]:
-    """The names of the actions, as OrderAdmin's methods are called."""
+def offered(order_id: UUID, user: Any) -> frozenset[str]:
+    """The names of the actions, as OrderAdmin's methods are called.
+
+    Of the rights of `user` only those are looked at that depend on the order.
+    """
     order = Order.objects.select_related("saga").filter(pk=order_id).first()
     if order is None:
         return frozenset()
@@ -19,12 +24,15 @@ def offered(order_id: UUID) -> frozenset[str]:
     in_review = saga_state == Saga.State.REVIEW
     finished = order.status == Order.Status.CONFIRMED and saga_state == Saga.State.DONE
     ships = bool(order.shipping_method)
+    announced = order.returns.filter(state=Return.State.REQUESTED).exists()
     possible = {
         "hand_over": finished and ships,
         "deliver": order.status == Order.Status.SHIPPED or (finished and not ships),
-        "receive_return": order.returns.filter(state=Return.State.REQUESTED).exists(),
+        "receive_return": announced,
+        "refuse_return": announced,
         "refund": payment is not None and refunds.refundable(payment) > 0,
-        "cancel": is_cancellable(order),
+        "cancel": is_cancellable(order) and user.has_perms(cancellation.needed(order)),
+        "erase_buyer": erasure.is_offered(order),
         "retry": in_review,
         "undo": in_review,
         "accept_part": in_review

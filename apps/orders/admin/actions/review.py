@@ -13,7 +13,7 @@ from apps.backoffice.formatting import times
 from apps.backoffice.order_links import order_url
 from apps.backoffice.review_cases import Case, CaseType, DecisionOption, parse_uuid, register
 from apps.orders.admin.actions.order_facts import facts
-from apps.orders.admin.actions.permissions import DECIDE
+from apps.orders.admin.actions.permissions import DECIDE, REFUND
 from apps.orders.errors import NotInReview, StillOpen
 from apps.orders.models import Order, Saga
 from apps.orders.saga import review
@@ -114,6 +114,7 @@ register(
                 "Everything done so far is undone: payment, stock, promo codes. This cannot be"
                 " taken back.",
                 _decider(review.undo, "being undone"),
+                permissions=(REFUND,),  # money that was taken goes back
                 danger=True,
                 fresh_sign_in=True,
             ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.backoffice.actions import Done, Refusal, StaffAction, StaffActionForm
 from apps.orders.admin.actions.order_facts import NO_SAGA, facts
-from apps.orders.admin.actions.permissions import CHANGE
+from apps.orders.admin.actions.permissions import SHIP
 from apps.orders.fulfilment import shipping
 from apps.orders.models import Order, Saga
 from apps.shipping.errors import ShipmentNotFound, WrongShipmentState
@@ -25,7 +25,7 @@ def handover(order: Order, *, actor: str) -> StaffAction:
     return StaffAction(
         title=f"Hand order {order.number} to the carrier",
         button="Hand to carrier",
-        permission=CHANGE,
+        permission=SHIP,
         explanation="The shopper gets a mail with the tracking number. From here on the order"
         " cannot be cancelled.",
         facts=facts(order),
@@ -47,7 +47,7 @@ def delivery(order: Order, *, actor: str) -> StaffAction:
     return StaffAction(
         title=f"Mark order {order.number} delivered",
         button="Mark delivered",
-        permission=CHANGE,
+        permission=SHIP,
         explanation="From here on the shopper can announce a return.",
         facts=facts(order),
         form=StaffActionForm,

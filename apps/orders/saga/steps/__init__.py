@@ -73,6 +73,10 @@ CHECKOUT: tuple[Step, ...] = (
 BY_NAME = {step.name: step for step in CHECKOUT}
 FIRST_STEP = next(step.name for step in CHECKOUT if step.run_by == Runner.WORKER)
 LAST_UNDOABLE = [step.name for step in CHECKOUT if step.undo is not None][-1]
+# The step that takes the money, and those after it.
+MONEY_IS_TAKEN = frozenset(
+    step.name for step in CHECKOUT[CHECKOUT.index(BY_NAME["capture_payment"]) :]
+)
 REFUSALS: dict[str, CancelReason] = {
     reason.code: reason for step in CHECKOUT for reason in step.refuses_for
 }
