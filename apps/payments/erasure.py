@@ -16,7 +16,15 @@ from apps.payments.models import Discrepancy, GatewayCall, Payment, Refund, Webh
 
 # In the gateway's objects: who paid, where they live, and which card it was.
 PERSONAL = frozenset(
-    {"billing_details", "shipping", "receipt_email", "receipt_url", "customer_email", "owner"}
+    {
+        "billing_details",
+        "billing_name",
+        "shipping",
+        "receipt_email",
+        "receipt_url",
+        "customer_email",
+        "owner",
+    }
     | {"customer_details", "email", "name", "phone", "address", "ip", "ip_address"}
     # of a dispute's evidence
     | {"customer_name", "customer_email_address", "customer_purchase_ip"}
@@ -62,7 +70,7 @@ def erase(person: ErasedPerson) -> None:
     for intent in intents:
         _erase_events(person, intent)
     _erase_copies(person, intents, methods)
-    payments.update(return_url="", next_action_url="", card="", payment_method=GONE)
+    payments.update(return_url="", next_action_url="", card="", payment_method=GONE, details={})
 
 
 def _erase_events(person: ErasedPerson, intent: str) -> None:
