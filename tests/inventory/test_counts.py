@@ -71,6 +71,19 @@ def test_delivery_during_the_count_is_not_booked_away() -> None:
     assert count(item, 9, against=begun).on_hand == 14
 
 
+@pytest.mark.parametrize(("counted", "then"), [(0, -3), (2, -1)])
+def test_empty_shelf_does_not_forget_what_is_owed(counted: int, then: int) -> None:
+    mug = a_mug(stock=2)
+    mug.inventory_policy = "continue"
+    mug.save()
+    item = StockItem.objects.get(variant=mug)
+    sell(item, 5)
+    item.refresh_from_db()
+
+    assert count(item, counted, against=seen(item)).on_hand == then
+    assert_stock_consistent([mug])
+
+
 def test_second_count_of_the_same_difference_is_refused() -> None:
     item = shelf(stock=10)
     begun = seen(item)
