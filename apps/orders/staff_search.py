@@ -16,7 +16,7 @@ from apps.customers.mailbox import mailbox_of
 from apps.orders.intake.order_numbers import ALPHABET, PREFIX
 from apps.orders.models import Order, OrderLine
 
-NAMES_OF = 20_000  # orders, the newest; reading their names takes a tenth of a second
+NAMES_OF = 20_000  # orders, the newest: their names are read with each such search
 # A mail program copies an address with its owner's name, a browser with the scheme of the link.
 ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>|^mailto:([^?]*)", re.IGNORECASE)
 # As people write down what they hear: numbers have no I, L, O (Crockford's base 32).

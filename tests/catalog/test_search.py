@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.catalog import browse, cache
 from apps.catalog.facets import facets
@@ -256,3 +257,18 @@ def test_misspelt_search_without_redis_is_answered(monkeypatch):
 
     monkeypatch.setattr(cache, "_run", away)
     assert names("kettel") == ["Kettle"]
+
+
+def test_nothing_found_is_known_from_the_index():
+    """With LIMIT 1 alone PostgreSQL reads all products for a word that none of them has."""
+    a_product("Kettle")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert names("ketle") == ["Kettle"]
+        assert names("zeppelin") == []
+        assert names("kettle", category="no-such-category") == []
+
+    checks = [each["sql"] for each in asked if "LIMIT 1" in each["sql"] and "@@" in each["sql"]]
+    looked = [sql for sql in checks if "ORDER BY" not in sql]
+    assert len(looked) >= 3
+    assert all(sql.startswith("WITH found AS MATERIALIZED") for sql in looked)

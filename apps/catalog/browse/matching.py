@@ -8,6 +8,7 @@ from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from apps.catalog import search as searching
+from apps.catalog.browse.any_row import is_any
 from apps.catalog.browse.tree import CategoryNode, category_tree
 from apps.catalog.models import Product
 
@@ -53,14 +54,14 @@ def matching(
     typed = searching.query_for(alternatives, {}) if known else query
     called = _categories_called(alternatives)
     found = rows.filter(Q(search=query) | Q(pk__in=numbered) if numbered else Q(search=query))
-    if found.exists():
+    if is_any(found):
         rank = _rank(query, numbered, called)
         if typed != query:  # what has the typed word comes before what has a synonym
             rank = rank + SearchRank(F("search"), typed, weights=WEIGHTS) * TYPED
         return Narrowed(found, rank=rank)
     for instead in searching.instead_of(alternatives, known, using=rows.db):
         others = rows.filter(search=instead.query)
-        if others.exists():
+        if is_any(others):
             called = _categories_called(searching.read(instead.shown_for))
             return Narrowed(others, _rank(instead.query, [], called), instead.shown_for)
     return Narrowed(found, rank=_rank(query, [], []))
