@@ -86,9 +86,11 @@ def test_with_a_bank_that_asks(guest: Browser, app: App, goods: Goods) -> None:
     )
     back = answer_challenge(asked["next_action"]["url"], "approve")
 
-    assert f"/orders/{placed.id}/" in back.url
-    assert placed.token in back.url, "the order opens in whichever browser the bank uses"
+    assert back.url.endswith(f"/orders/{placed.id}/back/"), "that browser did not order"
+    assert placed.token not in back.url
     assert app.follow(placed)["status"] == "CONFIRMED"
+    guest.open(f"/orders/{placed.id}/?payment_intent=pi_1&redirect_status=succeeded")
+    assert "Paid and confirmed." in guest.text, "the browser that ordered comes back to its order"
 
 
 def test_with_a_code(guest: Browser, app: App, goods: Goods) -> None:

@@ -61,14 +61,19 @@ def test_address_that_leaves_the_house_does_not_open_the_order(
     assert kept.endswith(f"/orders/{order.pk}/")
     assert address.partition("token=")[2] not in kept
 
-    answer = other_visitor.get(f"/orders/{order.pk}/?payment_intent=pi_1&redirect_status=succeeded")
+    secret = "payment_intent=pi_1&payment_intent_client_secret=x&redirect_status=succeeded"
+    answer = other_visitor.get(f"/orders/{order.pk}/?{secret}")
 
-    assert answer.status_code == 200
-    page = answer.content.decode()
-    assert "You are back from your bank" in page
-    assert order.number not in page
-    unknown = other_visitor.get(f"/orders/{uuid4()}/?payment_intent=pi_1")
-    assert unknown.content == answer.content, "the page does not tell whether there is an order"
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/orders/{order.pk}/back/", "the gateway's parameters are dropped"
+    page = other_visitor.get(answer["Location"])
+    assert page.status_code == 200
+    assert "You are back from your bank" in page.content.decode()
+    assert order.number not in page.content.decode()
+    unknown = uuid4()
+    assert other_visitor.get(f"/orders/{unknown}/?{secret}").status_code == 302
+    told = other_visitor.get(f"/orders/{unknown}/back/").content
+    assert told == page.content, "the page does not tell whether there is an order"
 
 
 def test_guessing_tokens_meets_a_limit(other_visitor: Visitor, ordered: tuple[Order, str]) -> None:

@@ -42,15 +42,23 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     try:
         found, token = find_order(request, order_id)
     except Http404:
-        if "payment_intent" not in request.GET:
-            raise
-        # Back from the bank in a browser that did not order: from an app, or out of a mail. The
-        # address has no token, so that the gateway cannot open the order (payloads.return_url).
-        return render(request, "web/back_from_bank.html")
+        if "payment_intent" in request.GET:
+            return redirect("web:order-back", order_id)
+        raise
     if "payment_intent" in request.GET:
         # Back from 3-D Secure: the gateway's parameters hold a secret, so redirect without them.
         return redirect(order_address(found, token))
     return _page(request, found, token)
+
+
+@require_safe
+def back_from_bank(request: HttpRequest, order_id: UUID) -> HttpResponse:
+    """For a browser that did not order: the shopper's app or mail has sent it to the bank.
+
+    The address at the bank has no token (payloads.return_url), so this page shows nothing of an
+    order, and is the same for orders that do not exist.
+    """
+    return render(request, "web/back_from_bank.html")
 
 
 @require_safe
