@@ -97,8 +97,8 @@ def test_control_last_unit_without_condition_and_check_is_sold_and_paid_twice(
     meet(monkeypatch, stock_rows, "read", after=True)
     unguarded = changed(
         conditional.RESERVE,
-        ("s.on_hand - s.reserved >= n.units AS fits", "true AS fits"),
-        ("s.id = n.id AND s.on_hand - s.reserved >= n.units", "s.id = n.id"),
+        ("s.on_hand - s.reserved >= n.units OR s.sells_on AS fits", "true AS fits"),
+        ("s.id = n.id AND (s.on_hand - s.reserved >= n.units OR s.sells_on)", "s.id = n.id"),
     )
     monkeypatch.setattr(conditional, "RESERVE", unguarded)
 
