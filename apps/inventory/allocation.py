@@ -113,7 +113,9 @@ def _allocate_line(rows: Sequence[StockRow], quantity: int) -> dict[int, int]:
             units[row.id] = part
             missing -= part
     if missing:
-        owing = next(row for row in rows if row.sells_on)
+        owing = next((row for row in rows if row.sells_on), None)
+        if owing is None:
+            raise RuntimeError(f"a line was let through of which {missing} units are missing")
         owing.allocated += missing
         units[owing.id] = units.get(owing.id, 0) + missing
     return units

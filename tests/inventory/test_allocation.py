@@ -77,3 +77,13 @@ def test_no_unit_is_given_twice_and_none_is_refused_that_was_left(stock, orders)
     for row in rows:
         allocated = sum(a.units.get(row.id, 0) for a in answers if isinstance(a, Grant))
         assert row.allocated == allocated <= row.available
+
+
+def test_what_sells_on_is_taken_where_it_is_and_then_owed_by_the_preferred_warehouse():
+    near = StockRow(id=1, variant_id=MUG, available=-2, sells_on=True)
+    far = StockRow(id=2, variant_id=MUG, available=3, sells_on=True)
+
+    answers = allocate([near, far], [asks((MUG, 2)), asks((MUG, 4)), asks((MUG, 1))])
+
+    assert answers == [Grant({2: 2}), Grant({2: 1, 1: 3}), Grant({1: 1})]
+    assert (near.allocated, far.allocated) == (4, 3)
