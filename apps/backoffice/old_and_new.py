@@ -68,7 +68,8 @@ def _was(form: Any, name: str) -> str:
     old = form.get_initial_for_field(field, name)
     if isinstance(field, forms.ModelChoiceField) and not isinstance(old, (list, Model, QuerySet)):
         key = field.to_field_name or "pk"
-        manager = field.queryset.model._default_manager
+        records: Any = field.queryset
+        manager = records.model._default_manager
         old = manager.filter(**{key: old}).first() if old not in (None, "") else None
     return shown(field, old)
 
@@ -77,8 +78,9 @@ def _choices(field: Any) -> Iterable[tuple[Any, Any]]:
     """The flat choices of a field; none for choices of records, which are read one by one."""
     if isinstance(field, forms.ModelChoiceField) or not isinstance(field, forms.ChoiceField):
         return []
+    choices: Any = field.choices
     found: list[tuple[Any, Any]] = []
-    for key, label in field.choices:
+    for key, label in choices:
         found += label if isinstance(label, (list, tuple)) else [(key, label)]
     return found
 
