@@ -47,6 +47,7 @@ from apps.shipping import rates as shipping_rates
 from apps.shipping.models import Shipment
 from apps.taxes import rates as tax_rates
 from tests.factories import ADDRESS, a_mug, a_sales_tax, ship_everywhere
+from tests.payments.patience import patience_of
 from tests.payments.sandbox_process import KEY, SandboxProcess
 from tests.threads import at_once as at_once
 
@@ -66,15 +67,18 @@ def committed_database(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def shop(committed_database: None, sandbox: SandboxProcess, settings: Any) -> Iterator[Shop]:
+def shop(
+    committed_database: None, sandbox: SandboxProcess, settings: Any, request: pytest.FixtureRequest
+) -> Iterator[Shop]:
     """An open shop: ten mugs, shipping anywhere, sales tax, the sandbox as its gateway."""
     settings.STRIPE_API_HOST = sandbox.url
     shipping_rates.forget()
     tax_rates.forget()
     ship_everywhere(price=SHIPPING)
     a_sales_tax()
-    impatient = StripeGateway(secret_key=KEY, api_host=sandbox.url, read_timeout_s=0.4)
-    gateways._gateway = impatient
+    gateways._gateway = StripeGateway(
+        secret_key=KEY, api_host=sandbox.url, read_timeout_s=patience_of(request)
+    )
     yield Shop(sandbox, a_mug(stock=10, price=MUG_PRICE), Client(raise_request_exception=False))
     gateways._forget_after_fork()
     shipping_rates.forget()

@@ -13,6 +13,7 @@ from apps.payments.breaker import BreakerGateway
 from apps.payments.stripe_gateway import StripeGateway
 from tests.orders.purchases import committed_database, shop
 from tests.payments.books import aged
+from tests.payments.patience import patience_of
 from tests.payments.sandbox_process import KEY, SandboxProcess, WebhookListener
 from tests.payments.unreliable_gateway import UnreliableGateway
 
@@ -43,9 +44,9 @@ def client(sandbox: SandboxProcess) -> stripe.StripeClient:
 
 
 @pytest.fixture
-def gateway(sandbox: SandboxProcess) -> StripeGateway:
-    """The shop's gateway with a short patience, so that timeouts are quick to see."""
-    return StripeGateway(secret_key=KEY, api_host=sandbox.url, read_timeout_s=0.4)
+def gateway(sandbox: SandboxProcess, request: pytest.FixtureRequest) -> StripeGateway:
+    """The shop's gateway, which waits as long as the test needs (patience.py)."""
+    return StripeGateway(secret_key=KEY, api_host=sandbox.url, read_timeout_s=patience_of(request))
 
 
 @pytest.fixture
