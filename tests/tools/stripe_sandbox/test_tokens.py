@@ -14,7 +14,8 @@ from apps.payments.gateway import GatewayBusy, GatewayOutcomeUnknown, GatewayRef
 from apps.payments.stripe_gateway import StripeGateway
 from apps.web.forms import PAYMENT_TOKEN
 from tests.orders.purchases import TOTAL, Shop
-from tests.payments.sandbox_process import SandboxProcess, WebhookListener
+from tests.payments import patience
+from tests.payments.sandbox_process import KEY, SandboxProcess, WebhookListener
 from tests.payments.test_stripe_gateway import EXECUTED, MEANS, NOT_EXECUTED, authorize
 from tests.tools.stripe_sandbox.test_payments import authorized
 from tools.stripe_sandbox.faults import Fault, metadata_of_token
@@ -172,8 +173,9 @@ def test_latency_for_all_is_set_and_shown(
     assert sandbox.control("state")["latency_ms"] == 300
 
 
-def test_slow_call_keeps_its_key_in_flight(sandbox: SandboxProcess, gateway: StripeGateway) -> None:
+def test_slow_call_keeps_its_key_in_flight(sandbox: SandboxProcess) -> None:
     """The client gives up after 0.4 s; the gateway goes on and is done once."""
+    gateway = StripeGateway(secret_key=KEY, api_host=sandbox.url, read_timeout_s=patience.SHORT)
     with pytest.raises(GatewayOutcomeUnknown):
         authorize(gateway, key="k1", payment_method="pm_sandbox_latency_3000")
     with pytest.raises(GatewayBusy):
