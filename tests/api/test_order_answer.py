@@ -114,9 +114,13 @@ def test_returns_and_refunds_are_shown_in_words_for_shoppers(answer, order, mug)
         "number": f"{order.number}-R1",
         "state": "requested",
         "reason": "too large",
+        "message": "",
         "created_at": "",
         "received_at": None,
-        "lines": [{"sku": mug.sku, "name": "Mug", "quantity": 1, "refund": None}],
+        "refused_at": None,
+        "lines": [
+            {"sku": mug.sku, "name": "Mug", "quantity": 1, "accepted": None, "refund": None}
+        ],
         "send_to": [
             "Kettle & Pine, Returns", "48 Mill Lane", "Portland, OR 97209", "United States",
         ],

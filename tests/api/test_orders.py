@@ -247,7 +247,9 @@ def test_delivered_goods_are_sent_back(guest, delivered):
     answer = send_back(guest, delivered)
 
     assert answer.status_code == 201, answer.content
-    assert answer.json()["lines"] == [{"sku": "MUG", "name": "Mug", "quantity": 1, "refund": None}]
+    assert answer.json()["lines"] == [
+        {"sku": "MUG", "name": "Mug", "quantity": 1, "accepted": None, "refund": None}
+    ]
     assert answer.json()["state"] == "requested"
     assert guest.get(f"/orders/{delivered.pk}/status/").json()["status"] == "RETURN_INITIATED"
 
