@@ -10,7 +10,7 @@ from apps.orders.models import OrderEvent
 from apps.payments.models import GatewayCall
 from apps.promos.models import Promo
 from apps.shipping.models import Shipment
-from tests.factories import PromoFactory, a_kettle
+from tests.factories import ADDRESS, PromoFactory, a_kettle
 from tests.orders.purchases import MUG_PRICE, TOTAL, Shop
 
 CHALLENGE = "pm_card_threeDSecure2Required"
@@ -38,6 +38,9 @@ def test_good_card_is_charged_once_and_leaves_every_row_of_a_sale(shop: Shop) ->
         "payment_id": str(payment.pk),
         "order_id": str(order_id),
         "shop": settings.SHOP_URL,
+        "order": shop.order(order_id).number,
+        "email": "alice@example.com",
+        "billing_name": ADDRESS["name"],
     }
     assert shop.log(order_id) == [
         "do authorize_payment: done",
