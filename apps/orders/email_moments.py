@@ -29,6 +29,7 @@ NOT_BEFORE: Mapping[str, Moment] = {
     "order_shipped": Moment.PAID,
     "return_announced": Moment.PAID,
     "return_received": Moment.PAID,
+    "return_refused": Moment.PAID,
     "refund_sent": Moment.PAID,
     "order_cancelled": Moment.IN_EARNEST,
 }

@@ -61,8 +61,8 @@ def test_the_home_and_garden_file_is_imported_whole():
     pot = Product.objects.get(slug="clay-plant-pot")
     assert (pot.price_amount, pot.tags) == (999, ["Pot", "Plants"])
     assert stock.availability(["clay-plant-pot.large", "pink-armchair"]) == {
-        "clay-plant-pot.large": 3,
-        "pink-armchair": 0,
+        "clay-plant-pot.large": stock.ENDLESS,  # the file names nothing that counts them
+        "pink-armchair": stock.ENDLESS,
     }
     light = Product.objects.get(slug="copper-light")
     assert (light.price_amount, light.compare_at_amount) == (5999, 7500)

@@ -150,12 +150,12 @@ class TestDebts:
 
 
 class TestNotCounted:
-    def test_the_number_in_the_file_is_no_count(self):
+    def test_the_number_in_the_file_is_booked_and_refuses_nothing(self):
         content = a_mug_counted(7, "deny", "")
 
         load(content)
 
-        assert (on_hand(), Variant.objects.get().imported_quantity) == (0, None)
+        assert (on_hand(), Variant.objects.get().imported_quantity) == (7, 7)
         assert stock.availability(["M-1"]) == {"M-1": stock.ENDLESS}
         assert handles(load(content).unchanged) == ["mug"]
 

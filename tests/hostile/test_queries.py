@@ -10,7 +10,8 @@ from tests.factories import OrderFactory, PromoFactory, a_mug
 
 SQL = [
     "name; DROP TABLE orders_order", "name,(SELECT pg_sleep(9))", "-(SELECT 1)", "price' OR '1",
-    "price\x00", "RANDOM()", "category__secret", "password", "--name", "name desc", "\ufeff(SELECT 1)",
+    "price\x00", "RANDOM()", "category__secret", "password", "--name", "name desc",
+    "\ufeff(SELECT 1)",
 ]  # fmt: skip
 
 

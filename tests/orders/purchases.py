@@ -36,7 +36,7 @@ from apps.orders.audit import Finding
 from apps.orders.fulfilment import shipping
 from apps.orders.intake import CheckoutRequest, queue
 from apps.orders.models import Order, OrderEvent, Saga, SagaStep
-from apps.orders.saga import engine
+from apps.orders.saga import engine, placement
 from apps.orders.saga.placement import SagaUpdate
 from apps.payments import gateway as gateways
 from apps.payments import inbox
@@ -68,7 +68,11 @@ def committed_database(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def shop(
-    committed_database: None, sandbox: SandboxProcess, settings: Any, request: pytest.FixtureRequest
+    committed_database: None,
+    sandbox: SandboxProcess,
+    settings: Any,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Shop]:
     """An open shop: ten mugs, shipping anywhere, sales tax, the sandbox as its gateway."""
     settings.STRIPE_API_HOST = sandbox.url
@@ -79,6 +83,9 @@ def shop(
     gateways._gateway = StripeGateway(
         secret_key=KEY, api_host=sandbox.url, read_timeout_s=patience_of(request)
     )
+    # A backoff ends when the test says so (`hurry`), however slow the machine is.
+    monkeypatch.setattr(placement, "BACKOFF_FIRST", 3600.0)
+    monkeypatch.setattr(placement, "BACKOFF_CAP", 3600.0)
     yield Shop(sandbox, a_mug(stock=10, price=MUG_PRICE), Client(raise_request_exception=False))
     gateways._forget_after_fork()
     shipping_rates.forget()

@@ -236,7 +236,7 @@ def test_twice_the_orders_take_the_same_statements_and_calls(shop: Shop) -> None
 def test_nothing_that_opens_a_payment_is_copied(shop: Shop) -> None:
     shop.place_confirmed()
     shop.hear()
-    assert "_secret_" in str(WebhookInbox.objects.values_list("payload", flat=True)[0]), "control"
+    assert "_secret_" in str(list(WebhookInbox.objects.values_list("payload"))), "control"
 
     mirror_due(at_most=30)
 

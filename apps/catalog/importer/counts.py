@@ -1,8 +1,8 @@
 """What a file's `Variant Inventory Qty` does to the stock: see the package.
 
 A count below zero is a debt: units that are sold and not there. A variant that goes on selling has
-it here as well; one that does not begins at 0. Of a variant that is not counted, the number in the
-file is none.
+it here as well; the others begin at 0. The number of a variant that is not counted is booked too:
+it refuses no order, and is a beginning for whoever counts later.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class CountTooLow(Exception):
 
 def apply_count(sheet: SheetVariant) -> str:
     """Change the stock by the difference to the last count; what changed, for people, or ""."""
-    if sheet.quantity is None or sheet.inventory_policy == Policy.UNTRACKED:
+    if sheet.quantity is None:
         return ""
     variant = Variant.objects.select_for_update().get(sku=sheet.sku)
     counted = (
