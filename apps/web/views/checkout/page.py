@@ -86,7 +86,7 @@ def show_page(
             "chosen_method": method,
             "country_name": countries.names().get(country, ""),
             "quote": quote,
-            "problems": list(dict.fromkeys(problem.message for problem in quote.problems)),
+            "problems": _problems(quote, notice),
             "repairs": repairs_of(cart, quote),
             "form_cart": form_cart.sealed(cart),
             "nothing_to_pay": costs_nothing(quote, method),
@@ -163,3 +163,10 @@ def methods_shown(
         )
         for method in found
     ]
+
+
+def _problems(quote: Quote, notice: Notice | None) -> list[str]:
+    """What stands in the way, each thing once; not what the notice above the form says already."""
+    said = notice.title if notice else ""
+    messages = dict.fromkeys(problem.message for problem in quote.problems)
+    return [message for message in messages if message != said]
