@@ -32,7 +32,7 @@ class WouldGoBelowReserved(Exception):
 
 
 class CountedMeanwhile(Exception):
-    """Somebody else has corrected the count since this one was begun."""
+    """Another correction of the count was made since this one was begun."""
 
     def __init__(self, *, on_hand: int) -> None:
         super().__init__(f"counted or adjusted meanwhile, {on_hand} on hand now")
@@ -158,7 +158,7 @@ def count(item: StockItem, *, counted: int, seen: Seen, reason: str, actor: str)
     WouldGoBelowReserved, too. Nothing changes then.
     """
     if counted < 0:
-        raise ValueError("nobody counts fewer than no units")
+        raise ValueError("a count cannot be below zero")
     with transaction.atomic():
         # Locked before the ledger is read: else two equal counts are both booked.
         locked = StockItem.objects.select_for_update(no_key=True).get(pk=item.pk)

@@ -49,8 +49,9 @@ def check(changes: Changes) -> None:
 def prepare(changes: Changes, *, actor: str) -> set[int]:
     """Ready the stock of variants for their new policies. Raises as `check`.
 
-    A variant that was not counted has sold units that nobody booked in. Where that leaves less than
-    orders hold, its count begins anew, with a movement: none is for sale until some are received.
+    A variant that was not counted has sold units whose arrival was not booked. Where that leaves
+    less than orders hold, its count begins anew, with a movement: none is for sale until some are
+    received.
     Returns the ids of those variants: an earlier count says nothing about them any more.
     """
     begun = set()

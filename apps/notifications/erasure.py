@@ -21,5 +21,5 @@ def erase(person: ErasedPerson) -> None:
     )
     rows.filter(waiting).update(state=Notification.State.SUPPRESSED, last_error=WHY)
     clean_rows(person, rows, "last_error", "resolution", "resolved_by")
-    nobody = next(iter(person.addresses.values()))
-    rows.update(to=nobody, mailbox="", subject=GONE, body="")
+    placeholder = next(iter(person.addresses.values()))
+    rows.update(to=placeholder, mailbox="", subject=GONE, body="")

@@ -56,7 +56,7 @@ def put(messages: Sequence[Message]) -> int:
         return 0
     # Sorted, so that two workers with overlapping batches cannot deadlock.
     rows = sorted(
-        (m.order_id, m.kind, m.about, m.to, m.subject, m.body, m.withheld or _nobody(m.to))
+        (m.order_id, m.kind, m.about, m.to, m.subject, m.body, m.withheld or _why_no_address(m.to))
         for m in messages
     )
     written = sql.run(_INSERT, [list(column) for column in zip(*rows, strict=True)])
@@ -65,7 +65,7 @@ def put(messages: Sequence[Message]) -> int:
     return written
 
 
-def _nobody(to: str) -> str:
+def _why_no_address(to: str) -> str:
     """Why a mail to this address cannot be sent: its buyer was erased; else empty."""
     return erasure.WHY if is_erased(to) else ""
 

@@ -349,7 +349,7 @@ class ReturnLine(models.Model):
 
     @property
     def units_accepted(self) -> int | None:
-        """How many were accepted; None while nobody has decided."""
+        """How many were accepted; None until staff have decided."""
         if self.accepted is None and self.of_return.state == Return.State.RECEIVED:
             return self.quantity
         return self.accepted

@@ -108,7 +108,7 @@ def _scrub_body(person: ErasedPerson, trigger: Model) -> None:
     try:
         new = orjson.dumps(scrubbed(orjson.loads(body), person)).decode()
     except orjson.JSONDecodeError:
-        new = GONE  # cut or broken: nobody can say what it holds
+        new = GONE  # cut or broken: what it holds cannot be read
     type(trigger)._base_manager.filter(pk=trigger.pk).update(body=new)
 
 

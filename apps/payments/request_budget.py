@@ -1,7 +1,7 @@
 """Keeps to the gateway's rate limits: requests a second for each operation, and in all.
 
     budget.take("post /v1/payment_intents")      waits for its turn; raises OverBudget
-    budget.hold("post /v1/payment_intents", …)   the gateway has said 429: nobody asks for a while
+    budget.hold("post /v1/payment_intents", …)   it has said 429: no process asks for a while
 
 Stripe counts each named operation by itself and all of an account together
 (https://docs.stripe.com/rate-limits). Here each has a token bucket in Redis, shared by all

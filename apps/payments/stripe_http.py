@@ -92,7 +92,7 @@ class CurlClient(stripe.HTTPClient):
     def _hold(budget: RequestBudget, operation: str, headers: Mapping[str, str]) -> None:
         """Keep requests back for as long as the 429 says.
 
-        One that names neither a time nor a limit is about an object that somebody else changes.
+        One that names neither a time nor a limit is about an object which is locked.
         """
         reason, after = headers.get("stripe-rate-limited-reason", ""), headers.get("retry-after")
         if not reason and after is None:

@@ -103,9 +103,9 @@ def test_count_below_what_is_held_is_refused() -> None:
     assert not item.movements.filter(kind="adjusted").exists()
 
 
-def test_nobody_counts_fewer_than_none() -> None:
+def test_count_below_zero_is_refused() -> None:
     item = shelf(stock=1)
-    with pytest.raises(ValueError, match="fewer"):
+    with pytest.raises(ValueError, match="below zero"):
         count(item, -1, against=seen(item))
 
 

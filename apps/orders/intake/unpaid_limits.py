@@ -87,7 +87,7 @@ class Unpaid:
             if units <= settings.UNPAID_UNITS_OF_ADDRESS:
                 continue
             level = self._level(line.sku)
-            # Of what sells on, nobody can hold so much that others go short.
+            # Of what sells on, no address can hold so much that others go short.
             if not level.sells_on and units > settings.UNPAID_SHARE_OF_ADDRESS * level.on_hand:
                 return TooManyUnpaid(
                     f"So many of {line.name} are held for your network, and not paid yet, that the"

@@ -22,7 +22,7 @@ EXPLANATION = (
 
 
 class ErasureForm(ReasonForm):
-    """Why, and a tick, so that nobody erases by pressing Enter."""
+    """Why, and a tick, so that pressing Enter does not erase."""
 
     sure = forms.BooleanField(
         label="I have checked that it is this person who asks", widget=UnfoldBooleanWidget

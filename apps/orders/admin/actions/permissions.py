@@ -2,7 +2,7 @@
 
 Cancelling asks for REFUND as well where money would go back (cancellation.py), and so does undoing
 an order in review. Receiving a return includes its refund: what is owed for the units that are
-accepted is fixed by what was paid for them, and nobody can choose the amount.
+accepted is fixed by what was paid for them, and staff cannot choose the amount.
 """
 
 SHIP = "orders.ship_order"
