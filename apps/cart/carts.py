@@ -20,6 +20,7 @@ from uuid import UUID
 from apps.cart import customers, guests
 from apps.cart.basket import (
     LINES_MAX,
+    PROMOS_MAX,
     QUANTITY_MAX,
     CartLineView,
     CartView,
@@ -45,6 +46,7 @@ from apps.inventory import stock
 
 __all__ = [
     "LINES_MAX",
+    "PROMOS_MAX",
     "QUANTITY_MAX",
     "CartClosed",
     "CartError",

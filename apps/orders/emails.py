@@ -13,6 +13,7 @@ from django.db.models import F, Sum
 
 from apps.core import money
 from apps.customers import printed_address
+from apps.inventory import back_orders
 from apps.notifications.messages import Message, compose
 from apps.orders import paid, payloads
 from apps.orders.email_moments import withheld
@@ -26,7 +27,7 @@ SHOWN = (
     *("number", "email", "currency", "shipping_address", "subtotal_amount", "discount_amount"),
     *("shipping_amount", "shipping_tax_amount", "tax_amount", "total_amount", "shipping_method"),
 )
-LINE = ("name", "quantity", "line_amount", "discount_amount", "tax_amount")
+LINE = ("sku", "name", "quantity", "line_amount", "discount_amount", "tax_amount")
 
 
 def confirmations(order_ids: Iterable[UUID]) -> list[Message]:
@@ -38,6 +39,7 @@ def confirmations(order_ids: Iterable[UUID]) -> list[Message]:
     bought = OrderLine.objects.filter(order_id__in=wanted)
     for line in bought.values_list("order_id", *LINE, named=True):
         lines[line.order_id].append(line)
+    later = back_orders.owed(wanted)
     labelled = Shipment.objects.filter(order_id__in=wanted)
     shipments = {s.order_id: s for s in labelled.only("order_id", "estimated_from", "estimated_to")}
     return [
@@ -46,7 +48,10 @@ def confirmations(order_ids: Iterable[UUID]) -> list[Message]:
             common(order)
             | _amounts(order)
             | {
-                "lines": _lines(order, lines[order.pk]),
+                "lines": _lines(order, lines[order.pk], later),
+                "ships_later": "yes"
+                if any((order.pk, x.sku) in later for x in lines[order.pk])
+                else "",
                 "address": _address(order),
                 "estimate": _estimate(shipments.get(order.pk)),
                 "unshipped": "" if order.shipping_method else "yes",
@@ -129,8 +134,13 @@ def common(order: Order) -> dict[str, Any]:
     }
 
 
-def _lines(order: Order, lines: list[Any]) -> list[dict[str, Any]]:
-    """Each line with its discount and its tax; "" for one that is nothing."""
+def _lines(
+    order: Order, lines: list[Any], later: Mapping[tuple[UUID, str], int]
+) -> list[dict[str, Any]]:
+    """Each line with its discount and its tax; "" for one that is nothing.
+
+    later: units that are not there yet, as `back_orders.owed` tells them.
+    """
     return [
         {
             "name": line.name,
@@ -138,6 +148,7 @@ def _lines(order: Order, lines: list[Any]) -> list[dict[str, Any]]:
             "amount": money.for_people(line.line_amount, order.currency),
             "discount": _unless_zero(-amounts.discount, order.currency),
             "tax": _unless_zero(amounts.tax, order.currency),
+            "later": later.get((order.pk, line.sku), 0),
         }
         for line, amounts in zip(lines, paid.amounts_of(order, lines), strict=True)
     ]

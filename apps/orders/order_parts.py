@@ -8,9 +8,11 @@ from typing import Any
 
 from apps.catalog import prices
 from apps.core import money
+from apps.inventory import back_orders
 from apps.orders import paid, refund_words
 from apps.orders.models import Order, Return
 from apps.orders.return_instructions import instructions_for
+from apps.orders.status import BEFORE_SHIPMENT
 from apps.payments.models import Payment, Refund
 
 
@@ -18,6 +20,7 @@ def lines(placed: Order) -> list[dict[str, Any]]:
     """The lines, as bought; `slug` and `image` are of the SKU's product as it is sold today."""
     bought = list(placed.lines.all())
     offers = prices.offers(line.sku for line in bought)
+    later = units_to_come(placed)
     return [
         {
             "sku": line.sku,
@@ -27,12 +30,20 @@ def lines(placed: Order) -> list[dict[str, Any]]:
             "line_total": money.payload(line.line_amount, placed.currency),
             "discount": money.payload(amounts.discount, placed.currency),
             "tax": money.payload(amounts.tax, placed.currency),
+            "back_ordered": later.get(line.sku, 0),
             "slug": offer.product_slug if offer else None,
             "image": offer.image if offer else None,
         }
         for line, amounts in zip(bought, paid.amounts_of(placed, bought), strict=True)
         for offer in [offers.get(line.sku)]
     ]
+
+
+def units_to_come(placed: Order) -> dict[str, int]:
+    """Units of the order that are not there yet, by SKU; none once it left or was called off."""
+    if placed.status not in BEFORE_SHIPMENT:
+        return {}
+    return {sku: units for (_order, sku), units in back_orders.owed([placed.pk]).items()}
 
 
 def payments(placed: Order) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.db.models import Sum
 
 from apps.catalog import prices
 from apps.customers import printed_address
-from apps.orders import paid, payloads, unshipped
+from apps.orders import order_parts, paid, payloads, unshipped
 from apps.orders.fulfilment import cancellation
 from apps.orders.models import Order, OrderLine, ReturnLine
 from apps.orders.return_instructions import instructions_for
@@ -93,6 +93,7 @@ def _returns(order: Order) -> list[dict[str, Any]]:
 
 def _lines(order: Order, lines: list[OrderLine]) -> list[dict[str, Any]]:
     offers = prices.offers(line.sku for line in lines)
+    later = order_parts.units_to_come(order)
     pictures = {sku: offer.image for sku, offer in offers.items()}
     slugs = {sku: offer.product_slug for sku, offer in offers.items()}
     return [
@@ -103,6 +104,7 @@ def _lines(order: Order, lines: list[OrderLine]) -> list[dict[str, Any]]:
             "line_amount": line.line_amount,
             "discount": amounts.discount,
             "tax": amounts.tax,
+            "back_order": product_cards.back_order_words(later.get(line.sku, 0), line.quantity),
             "image": pictures.get(line.sku) or product_cards.placeholder(),
         }
         for line, amounts in zip(lines, paid.amounts_of(order, lines), strict=True)

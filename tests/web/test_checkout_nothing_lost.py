@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import redis
+from django.core import signing
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from apps.inventory.models import StockItem
 from apps.orders.models import Order, Saga
 from apps.orders.tokens import order_token
 from apps.promos.models import Promo, Redemption
+from apps.web.views.checkout import form_cart
 from tests.factories import (
     PASSWORD,
     AddressFactory,
@@ -128,6 +130,21 @@ class TestLostCart:
         again = visitor.post("/checkout/", form_of(answer, "/checkout/") | {"city": "Salem"})
         assert again.status_code == 302
         assert Order.objects.get().total_amount == 2 * 1800 + 599
+
+    def test_lost_cart_with_more_codes_than_one_may_have_keeps_the_first_ten(
+        self, visitor: Visitor, mug: Variant
+    ) -> None:
+        visitor.add(mug)
+        form = visitor.checkout_form()
+        cart_id, lines, _codes = signing.loads(form["cart"], salt=form_cart.SALT)
+        codes = [f"CODE{n:02}" for n in range(1, 12)]  # two carts were merged
+        form["cart"] = signing.dumps([cart_id, lines, codes], salt=form_cart.SALT)
+        guests_connection.client().flushall()
+
+        page = visitor.post("/checkout/", form).content.decode()
+
+        assert "CODE10" in page
+        assert "CODE11" not in page
 
     def test_lost_session_ends_at_the_filled_form(self, mug: Variant) -> None:
         visitor = careful()

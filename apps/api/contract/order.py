@@ -68,6 +68,9 @@ class OrderLine(TypedDict):
     line_total: Annotated[Money, said("before discount and tax")]
     discount: Money
     tax: Money
+    back_ordered: Annotated[
+        int, said("units that are not there yet and ship later; 0 once the order has left")
+    ]
     slug: Annotated[str | None, said("of today's product; null when it is no longer sold")]
     image: str | None
 

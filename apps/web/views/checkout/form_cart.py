@@ -62,7 +62,7 @@ def put_together(request: HttpRequest, kept: FormCart) -> CartView | None:
             cart = with_what_is_left(cart, sku, quantity)
     if cart.lines and kept.promo_codes and not cart.promo_codes:
         with suppress(TooManyPromos, CartNotFound):
-            cart = carts.set_promos(cart, kept.promo_codes)
+            cart = carts.set_promos(cart, kept.promo_codes[: carts.PROMOS_MAX])
     visitor_session.remember_cart(request, cart)
     return cart if cart.lines else None
 
