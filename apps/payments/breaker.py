@@ -21,7 +21,7 @@ class BreakerGateway:
         self._circuit = circuit or Circuit()
 
     def admit(self) -> "BreakerGateway":
-        return BreakerGateway(self._gateway, self._circuit.admit())
+        return BreakerGateway(self._gateway.admit(), self._circuit.admit())
 
     def that_can_wait(self) -> "BreakerGateway":
         return BreakerGateway(self._gateway.that_can_wait(), self._circuit)

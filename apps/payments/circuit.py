@@ -23,6 +23,7 @@ from apps.payments.gateway_errors import (
     GatewayCircuitOpen,
     GatewayError,
     GatewayOutcomeUnknown,
+    GatewayReadOnly,
     GatewayThrottled,
     GatewayUnreachable,
 )
@@ -60,7 +61,7 @@ class Circuit:
     def _counting_outcome(self, era: int) -> Iterator[None]:
         try:
             yield
-        except GatewayThrottled:
+        except (GatewayThrottled, GatewayReadOnly):
             raise  # kept back by ourselves: says nothing about the gateway
         except (GatewayUnreachable, GatewayOutcomeUnknown) as error:
             replayed = isinstance(error, GatewayOutcomeUnknown) and error.replayed

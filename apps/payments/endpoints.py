@@ -19,7 +19,8 @@ from django.db import connection
 from djstripe.enums import WebhookEndpointValidation
 from djstripe.models import WebhookEndpoint
 
-from apps.payments.gateway import GatewayMisconfigured, GatewayTransient
+from apps.payments import database_identity
+from apps.payments.gateway import GatewayMisconfigured, GatewayReadOnly, GatewayTransient
 from apps.payments.stripe_account import owner_account
 from apps.payments.stripe_gateway import (
     API_VERSION,
@@ -41,6 +42,7 @@ EVENTS = (
 """What the shop acts on. Nothing else is subscribed to: every webhook costs a write."""
 
 _OURS = {"registered_by": "storefront"}
+_DATABASE = "shop_database"  # in its metadata: which of the shop's databases registered it
 _ALL = "*"
 _LOCK = 0x57454248  # "WEBH": two stacks that start at once must not register twice
 
@@ -58,7 +60,9 @@ def current() -> WebhookEndpoint | None:
     return next(filter(_fits, _rows()), None)
 
 
-def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> WebhookEndpoint:
+def ensure_webhook_endpoint(
+    *, wait: timedelta = timedelta(seconds=30), take_over: bool = False
+) -> WebhookEndpoint:
     """Have exactly one endpoint of this shop, at the gateway and in our table. Idempotent.
 
     Waits until the gateway answers, at most `wait`; then the last failure is raised. A refusal
@@ -74,6 +78,9 @@ def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> Webho
        changed at an endpoint. Deleted on both sides.
     4. The gateway has one of this address that no row belongs to (we died between its creation
        and our writing it down): its secret is lost, so it is deleted there.
+    5. The gateway has one of this address that another database registered: nothing is changed,
+       and from now on this database only reads there (GatewayReadOnly), until an operator confirms
+       it. With `take_over`, which is how that is done, the other one's endpoint is deleted.
     """
     gateway = stripe_gateway_from_settings()
     deadline = time.monotonic() + wait.total_seconds()
@@ -81,9 +88,9 @@ def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> Webho
     while True:
         try:
             with _one_at_a_time():
-                return _ensure(gateway)
-        except GatewayMisconfigured:
-            raise  # waiting does not mend a key
+                return _ensure(gateway, take_over=take_over)
+        except (GatewayMisconfigured, GatewayReadOnly):
+            raise  # waiting does not mend a key, nor make a copy the shop
         except GatewayTransient:
             if time.monotonic() + pause_s > deadline:
                 raise
@@ -91,10 +98,17 @@ def ensure_webhook_endpoint(*, wait: timedelta = timedelta(seconds=30)) -> Webho
         pause_s = min(pause_s * 1.5, 1.0)
 
 
-def _ensure(gateway: StripeGateway) -> WebhookEndpoint:
+def _ensure(gateway: StripeGateway, *, take_over: bool) -> WebhookEndpoint:
     there = {endpoint["id"]: endpoint for endpoint in gateway.webhook_endpoints()}
+    identity = str(database_identity.known().identity)
+    others = [e for e in there.values() if _is_ours(e) and _database_of(e) not in ("", identity)]
+    if others and settings.GATEWAY_ASKS_WHICH_DATABASE and not take_over:
+        database_identity.other_database_claims(f"{others[0]['id']} at {others[0]['url']}")
+        raise GatewayReadOnly(f"Nothing is registered: {database_identity.why_readonly()}.")
     rows = _rows()
-    kept = next((row for row in rows if _agree(row, there.get(row.id))), None)
+    foreign = {registered["id"] for registered in others}
+    usable = (row for row in rows if row.id not in foreign and _agree(row, there.get(row.id)))
+    kept = next(usable, None)
     if kept is not None:
         _mend(gateway, kept, there[kept.id])
     else:
@@ -102,7 +116,8 @@ def _ensure(gateway: StripeGateway) -> WebhookEndpoint:
             there[row.id]["enabled_events"] if row.id in there else row.enabled_events
             for row in rows
         ]
-        kept = _create(gateway, events=_with_ours(event for some in replaced for event in some))
+        events = _with_ours(event for some in replaced for event in some)
+        kept = _create(gateway, events=events, database=identity)
     for row in rows:
         if row.pk != kept.pk:
             if row.id in there:
@@ -110,24 +125,33 @@ def _ensure(gateway: StripeGateway) -> WebhookEndpoint:
             row.delete()
     known = {row.id for row in rows}
     for registered in there.values():
-        if (
-            registered["id"] not in known
-            and registered["metadata"].items() >= _OURS.items()
-            and registered["url"].startswith(webhook_url())
-        ):
+        if registered["id"] not in known and _is_ours(registered):
             gateway.delete_webhook_endpoint(registered["id"])
     return kept
+
+
+def _is_ours(registered: Mapping[str, Any]) -> bool:
+    """Whether it has this shop's address; which of its databases it is of is another question."""
+    ours = registered["metadata"].items() >= _OURS.items()
+    return bool(ours and registered["url"].startswith(webhook_url()))
+
+
+def _database_of(registered: Mapping[str, Any]) -> str:
+    """The identity of the database that registered it; "" of one from before there were any."""
+    return str(registered["metadata"].get(_DATABASE, ""))
 
 
 def _rows() -> list[WebhookEndpoint]:
     return list(WebhookEndpoint.objects.filter(metadata__contains=_OURS).order_by("-created"))
 
 
-def _create(gateway: StripeGateway, *, events: Sequence[str]) -> WebhookEndpoint:
+def _create(gateway: StripeGateway, *, events: Sequence[str], database: str) -> WebhookEndpoint:
     account = owner_account()  # may fail; nothing is registered yet
     uuid = uuid4()
     created = gateway.create_webhook_endpoint(
-        url=webhook_url(uuid), events=events, metadata={**_OURS, "djstripe_uuid": str(uuid)}
+        url=webhook_url(uuid),
+        events=events,
+        metadata={**_OURS, "djstripe_uuid": str(uuid), _DATABASE: database},
     )
     secret = created.pop("secret")
     row: WebhookEndpoint = WebhookEndpoint.objects.create(

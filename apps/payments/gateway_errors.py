@@ -6,6 +6,7 @@
     GatewayTransient       repeat later with the *same* key. Its kinds:
       GatewayUnreachable     certainly not sent
         GatewayCircuitOpen     not tried either: the circuit breaker is open (breaker.py)
+          GatewayReadOnly        this shop may not move money now (database_identity.py)
       GatewayBusy            answered, certainly not executed (429, 409)
         GatewayThrottled       not sent: we keep to the gateway's limits (request_budget.py)
       GatewayMisconfigured   our credentials are refused: not executed, staff must act
@@ -92,6 +93,10 @@ class GatewayUnreachable(GatewayTransient):
 
 class GatewayCircuitOpen(GatewayUnreachable):
     """Not sent: the circuit breaker is open, because the gateway has not been answering."""
+
+
+class GatewayReadOnly(GatewayCircuitOpen):
+    """Not sent: towards the gateway this shop only reads now."""
 
 
 class GatewayBusy(GatewayTransient):

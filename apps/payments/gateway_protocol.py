@@ -22,7 +22,8 @@ class Gateway(Protocol):
     def admit(self) -> Gateway:
         """The gateway for one request of ours, which may take several calls: all will be sent.
 
-        Raises GatewayCircuitOpen, before anything is stored or sent for the request.
+        For requests that move money. Raises GatewayCircuitOpen, or GatewayReadOnly, before anything
+        is stored or sent for the request.
         """
 
     def that_can_wait(self) -> Gateway:

@@ -8,12 +8,13 @@ from apps.payments.gateway_errors import (
     GatewayBusy,
     GatewayMisconfigured,
     GatewayOutcomeUnknown,
+    GatewayReadOnly,
     GatewayRefused,
     GatewayThrottled,
     GatewayUnreachable,
     PaymentDeclined,
 )
-from apps.payments.stripe_http import NotSent, Throttled
+from apps.payments.stripe_http import NotSent, ReadOnly, Throttled
 from apps.payments.stripe_shapes import read_intent
 
 
@@ -28,6 +29,8 @@ def raise_named(error: stripe.StripeError, *, intent_id: str | None) -> NoReturn
     message = error.user_message or type(error).__name__
     if isinstance(error, Throttled):
         raise GatewayThrottled(message, retry_after=error.retry_after) from error
+    if isinstance(error, ReadOnly):
+        raise GatewayReadOnly(message) from error
     if isinstance(error, NotSent):
         raise GatewayUnreachable(message) from error
     if isinstance(error, stripe.APIConnectionError):

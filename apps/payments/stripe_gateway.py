@@ -14,20 +14,21 @@ telemetry is off.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
 from django.conf import settings
 
+from apps.payments.database_identity import why_readonly
 from apps.payments.gateway_amounts import to_gateway
 from apps.payments.gateway_answers import PAGE, Change, GatewayRefund, Intent
-from apps.payments.gateway_errors import GatewayRefused
+from apps.payments.gateway_errors import GatewayReadOnly, GatewayRefused
 from apps.payments.order_details import NO_DETAILS, OrderDetails
 from apps.payments.request_budget import RequestBudget, budget_from_settings
 from apps.payments.stripe_errors import raise_named
-from apps.payments.stripe_http import CurlClient
+from apps.payments.stripe_http import CurlClient, always_writable
 from apps.payments.stripe_shapes import described, read_intent, read_refund
 
 # Pinned: a newer library must not change the shape of what is read here.
@@ -51,7 +52,8 @@ class StripeGateway:
     """`Gateway` over Stripe's API, or the sandbox's. Its calls are documented at the protocol.
 
     `api_host` is a URL like https://api.stripe.com. `proxy` and `budget` are those of CurlClient,
-    `can_wait` is the budget of what can wait. Safe to share between threads.
+    `can_wait` is the budget of what can wait, `why_readonly` is that of CurlClient. Safe to share
+    between threads.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class StripeGateway:
         proxy: str = "",
         budget: RequestBudget | None = None,
         can_wait: RequestBudget | None = None,
+        why_readonly: Callable[[], str] = always_writable,
     ) -> None:
         def client(budget: RequestBudget | None) -> stripe.StripeClient:
             return stripe.StripeClient(
@@ -76,9 +79,11 @@ class StripeGateway:
                     read_timeout_s=read_timeout_s,
                     proxy=proxy,
                     budget=budget,
+                    why_readonly=why_readonly,
                 ),
             )
 
+        self._why_readonly = why_readonly
         self._client = client(budget)
         self._patient: StripeGateway | None = None
         if can_wait is not None:
@@ -86,6 +91,8 @@ class StripeGateway:
             self._patient._client = client(can_wait)
 
     def admit(self) -> StripeGateway:
+        if why := self._why_readonly():
+            raise GatewayReadOnly(f"Nothing may be changed at the gateway: {why}.")
         return self  # without a circuit breaker every call is sent
 
     def that_can_wait(self) -> StripeGateway:
@@ -347,6 +354,7 @@ def stripe_gateway_from_settings(*, secret_key: str = "") -> StripeGateway:
         proxy=settings.STRIPE_PROXY,
         budget=budget_from_settings(),
         can_wait=budget_from_settings(background=True),
+        why_readonly=why_readonly,
     )
 
 
@@ -361,6 +369,7 @@ def bound_library_calls() -> None:
             read_timeout_s=settings.GATEWAY_READ_TIMEOUT.total_seconds(),
             proxy=settings.STRIPE_PROXY,
             budget=budget_from_settings(background=True),
+            why_readonly=why_readonly,
         )
 
 

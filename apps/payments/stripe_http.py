@@ -13,7 +13,7 @@ no body (but GET).
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -39,11 +39,24 @@ class Throttled(NotSent):
         self.retry_after = over.retry_after
 
 
+class ReadOnly(NotSent):
+    """It would have changed something at the gateway, and this shop may not."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Not sent, nothing may be changed at the gateway: {why}.")  # type: ignore[no-untyped-call]
+
+
+def always_writable() -> str:
+    """For a client that may change things: no reason why not."""
+    return ""
+
+
 class CurlClient(stripe.HTTPClient):
     """`stripe.HTTPClient` over libcurl. Safe for threads, and for a process that forks.
 
     `proxy` is the URL of an HTTP or SOCKS proxy, through which a tunnel is opened; it sees neither
     what is sent nor what is answered. `budget` keeps to the gateway's limits; None: there are none.
+    `why_readonly` is asked before each request that is no GET; what it answers is why none is sent.
     """
 
     name = "pycurl"
@@ -55,8 +68,10 @@ class CurlClient(stripe.HTTPClient):
         read_timeout_s: float,
         proxy: str = "",
         budget: RequestBudget | None = None,
+        why_readonly: Callable[[], str] = always_writable,
     ) -> None:
         super().__init__()
+        self._why_readonly = why_readonly
         self._by_proxy = proxy
         self._budget = budget
         self._connect_ms = round(connect_timeout_s * 1000)
@@ -76,6 +91,8 @@ class CurlClient(stripe.HTTPClient):
 
         Raises NotSent, or stripe.APIConnectionError when the request may have been executed.
         """
+        if method != "get" and (why := self._why_readonly()):
+            raise ReadOnly(why)
         if self._budget is None:
             return self._send(method, url, headers, post_data)
         operation = operation_of(method, url)

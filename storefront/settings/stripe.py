@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from storefront.settings.base import DEVELOPMENT
-from storefront.settings.environment import count, port, read, url
+from storefront.settings.environment import count, port, read, switch, url
 
 
 def secret_key(value: str) -> str:
@@ -82,6 +82,11 @@ STRIPE_REQUESTS_PER_SECOND = read(
 STRIPE_ENDPOINT_REQUESTS_PER_SECOND = read(
     "STRIPE_ENDPOINT_REQUESTS_PER_SECOND", count, 0 if USES_SANDBOX else 25
 )
+
+# The gateway is only read: for a copy of the shop, or to stop all money at once.
+GATEWAY_READONLY = read("GATEWAY_READONLY", switch, False)
+# A copy of the database finds out by itself, where there is money (payments/database_identity.py).
+GATEWAY_ASKS_WHICH_DATABASE = not USES_SANDBOX
 
 GATEWAY_CONNECT_TIMEOUT = timedelta(seconds=2)
 GATEWAY_READ_TIMEOUT = timedelta(seconds=8)

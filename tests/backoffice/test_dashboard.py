@@ -151,3 +151,11 @@ def test_everyone_sees_the_parts_that_they_may_open(db: None) -> None:
     assert "KP-SEEN" in page and str(order.pk) in page
     assert "Low stock" not in page and "Revenue" not in page
     assert reverse("admin:payments_payment_changelist") not in page
+
+
+def test_says_that_no_money_moves(staff: Client, settings: Any) -> None:
+    assert "No money moves" not in staff.get(INDEX).content.decode()
+
+    settings.GATEWAY_READONLY = True
+
+    assert "this shop only reads now: GATEWAY_READONLY is set." in staff.get(INDEX).content.decode()

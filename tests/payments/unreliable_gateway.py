@@ -17,11 +17,14 @@ from apps.payments.gateway import GatewayUnreachable
 
 
 class UnreliableGateway:
-    """A gateway with two calls; `answer` returns or raises their outcome."""
+    """A gateway with two calls, which admits all; `answer` returns or raises their outcome."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.answer: Callable[[], Any] = lambda: "here"
+
+    def admit(self) -> UnreliableGateway:
+        return self
 
     def retrieve(self, intent_id: str) -> Any:
         self.calls += 1

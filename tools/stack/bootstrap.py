@@ -62,12 +62,19 @@ def _catalog_is_empty() -> bool:
 
 def _register_webhook_endpoint() -> None:
     from apps.payments.endpoints import current, ensure_webhook_endpoint
-    from apps.payments.gateway import GatewayError, GatewayMisconfigured, GatewayTransient
+    from apps.payments.gateway import (
+        GatewayError,
+        GatewayMisconfigured,
+        GatewayReadOnly,
+        GatewayTransient,
+    )
 
     try:
         ensure_webhook_endpoint(wait=WAIT_AGAIN if current() else WAIT_FIRST)
     except GatewayMisconfigured as error:
         raise ImproperlyConfigured(f"STRIPE_SECRET_KEY: Stripe refuses it: {error}") from error
+    except GatewayReadOnly as error:
+        _say(f"{error}\n(orders are accepted, and their payments wait; see docs/operations.md)")
     except GatewayError as error:
         what = f"SHOP_URL: no webhooks can be registered for {settings.SHOP_URL}: {error}"
         if isinstance(error, GatewayTransient) and not settings.USES_SANDBOX:

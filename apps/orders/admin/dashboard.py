@@ -29,6 +29,7 @@ from apps.backoffice.review_cases.rows import Row, rows_of
 from apps.inventory.models import StockItem
 from apps.inventory.policy import Policy
 from apps.orders.models import Order, Saga
+from apps.payments import database_identity
 from apps.payments.models import Payment
 
 LOW_STOCK = 5  # units for sale
@@ -50,6 +51,7 @@ class Figure:
 class Dashboard:
     """What the page shows; None for a part that the person may not see."""
 
+    readonly: str  # why nothing may be changed at the gateway
     figures: Sequence[Figure]
     latest: Sequence[Order] | None
     waiting: Sequence[Row]
@@ -65,6 +67,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     sees_stock = user.has_perm("inventory.view_stockitem")
     types = case_types.visible_to(user)
     context["dashboard"] = Dashboard(
+        readonly=database_identity.why_readonly(),
         figures=_figures(user, types),
         latest=list(Order.objects.select_related("saga")[:LATEST_SHOWN])
         if user.has_perm("orders.view_order")

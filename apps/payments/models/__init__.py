@@ -6,6 +6,7 @@ until its `…resolved_at` is set; who decided, and why, is in the decision log 
 
 from apps.payments.models.discrepancy import Discrepancy
 from apps.payments.models.gateway_call import GatewayCall
+from apps.payments.models.known_database import KnownDatabase
 from apps.payments.models.payment import Payment
 from apps.payments.models.reconciliation import Reconciliation, SeenIntent
 from apps.payments.models.refund import REFUND_ATTEMPTS_MAX, Refund
@@ -17,6 +18,7 @@ __all__ = [
     "REFUND_ATTEMPTS_MAX",
     "Discrepancy",
     "GatewayCall",
+    "KnownDatabase",
     "Payment",
     "Reconciliation",
     "Refund",

@@ -71,7 +71,9 @@ def differences(
     if believed.status == S.VOIDED and alive(intent, there):
         if ours.is_settled_in(intent):
             why = f"Ours is given up; the gateway's payment is {_words(intent.status)}."
-            found.append(Found(Kind.GIVEN_UP, why, evidence, returns_itself=ours.made(intent)))
+            found.append(
+                Found(Kind.GIVEN_UP, why, evidence, returns_itself=ours.may_return(intent))
+            )
     else:
         found += _of_capture(intent, believed, payment, evidence)
     found += differences_of_refunds(intent, there, before, after)
@@ -91,7 +93,8 @@ def _without_payment(intent: Intent, there: Sequence[GatewayRefund], ours: Ours)
     if not (ours.made(intent) and ours.is_settled_in(intent) and alive(intent, there)):
         return []
     why = f"It carries our mark and is {_words(intent.status)}, and no payment of ours has its id."
-    return [Found(Kind.NO_PAYMENT, why, evidence_of(intent, there, None), returns_itself=True)]
+    evidence = evidence_of(intent, there, None)
+    return [Found(Kind.NO_PAYMENT, why, evidence, returns_itself=ours.may_return(intent))]
 
 
 def _second_charge(
@@ -101,7 +104,7 @@ def _second_charge(
         return []
     why = f"It is {_words(intent.status)}, and the payment it is for has {payment.intent_id}."
     evidence = evidence_of(intent, there, payment)
-    return [Found(Kind.SECOND_CHARGE, why, evidence, returns_itself=ours.made(intent))]
+    return [Found(Kind.SECOND_CHARGE, why, evidence, returns_itself=ours.may_return(intent))]
 
 
 def _of_capture(

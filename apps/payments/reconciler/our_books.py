@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from apps.payments import database_identity
 from apps.payments.charging import our_mark
 from apps.payments.gateway import Intent
 from apps.payments.models import Payment, Refund
@@ -19,7 +20,9 @@ def ours_now() -> Ours:
     with connection.cursor() as cursor:
         cursor.execute(NOW_AND_BIRTH)
         now, born_at = cursor.fetchone()
-    return Ours(mark=our_mark(), born_at=born_at or now, now=now)
+    born_at = born_at or now
+    confirmed_at = database_identity.known().confirmed_at
+    return Ours(mark=our_mark(), born_at=born_at, returns_since=confirmed_at or born_at, now=now)
 
 
 def payments_of(intents: Iterable[Intent]) -> dict[str, Payment]:

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 
 from apps.core import failpoints
 from apps.core.money import for_people
-from apps.payments import refunds
+from apps.payments import database_identity, refunds
 from apps.payments.gateway import (
     Gateway,
     GatewayOutcomeUnknown,
@@ -55,6 +55,9 @@ def return_money(
     """
     if intent.status == IntentStatus.PROCESSING:
         return False  # the gateway does not know yet what there is to return
+    if why := database_identity.why_readonly():
+        _record(row, f"Not given back: {why}.")
+        return False
     if not _begin(row):
         _record(
             row, f"Not given back by itself: more than {MOST_A_DAY} today. Are our books whole?"

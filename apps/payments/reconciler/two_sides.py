@@ -29,15 +29,21 @@ class Ours:
     """What tells our payments at the gateway from those of others, and from those under way.
 
     `born_at` is when our books began: a payment that carries our mark and is older was made by
-    another database of this address.
+    another database of this address. What is older than `returns_since`, when a copy was confirmed
+    as the shop's database, may have been made by the one that it was copied from: a person decides.
     """
 
     mark: str
     born_at: datetime
+    returns_since: datetime
     now: datetime
 
     def made(self, intent: Intent) -> bool:
         return intent.shop == self.mark and intent.created_at >= self.born_at
+
+    def may_return(self, intent: Intent) -> bool:
+        """Whether money that has no order here goes back without a decision of staff."""
+        return self.made(intent) and intent.created_at >= self.returns_since
 
     def is_settled_in(self, intent: Intent) -> bool:
         """Whether it is so old that no process is still about to record it."""
