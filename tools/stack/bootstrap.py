@@ -26,7 +26,11 @@ WAIT_AGAIN = timedelta(seconds=5)  # where the endpoint was registered before
 
 
 def prepare(*, seed: bool) -> None:
-    """Bring the database of the current settings up to date. Safe to repeat and to interrupt."""
+    """Bring the database of the current settings up to date. Safe to repeat and to interrupt.
+
+    seed: put the goods of the demo shop into an empty catalog; never without DEBUG, where an empty
+    catalog is a merchant's first day.
+    """
     django.setup()
     if not _tables_are_current():
         _refuse_older_database()
@@ -36,7 +40,7 @@ def prepare(*, seed: bool) -> None:
     if not settings.DEVELOPMENT:
         _say("collecting static files")
         call_command("collectstatic", interactive=False, verbosity=0)
-    if seed and _catalog_is_empty():
+    if seed and settings.DEVELOPMENT and _catalog_is_empty():
         _say("adding the goods of the demo shop")
         call_command("seed_demo")
     _register_webhook_endpoint()
