@@ -123,7 +123,7 @@ wrk: # the load generator of the benchmarks, where this machine lets us have it
 clean: ## remove everything that make made, the shop's data included
 	@[ ! -x $(BIN)/python ] || for home in .storefront*; do \
 	  [ ! -d "$$home" ] || STOREFRONT_HOME="$$home" $(BIN)/python -m tools.stack stop; done
-	rm -rf .storefront* .clients faults/report bench/report $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .storefront* .clients .peers faults/report bench/report $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find apps storefront tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment: a stamp is newer than the lock that it was installed from ------------

@@ -30,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tools.bench.bench import Bench
     from tools.bench.budgets import budgets
     from tools.bench.machine import machine
-    from tools.bench.scenarios import SCENARIOS
+    from tools.bench.scenarios import BY_ITSELF, SCENARIOS
     from tools.bench.shop import Shop
 
-    wanted = [name for name in SCENARIOS if not asked.only or name in asked.only]
+    wanted = [name for name in SCENARIOS if name in (asked.only or BY_ITSELF)]
     unknown = set(asked.only) - set(SCENARIOS)
     if unknown:
         print(f"no such scenario: {', '.join(sorted(unknown))}", file=sys.stderr)
