@@ -94,14 +94,21 @@ def quick_emptying() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_servers(embedded_services: None) -> Iterator[dict[str, "redis.Redis"]]:
-    """A client of each Redis server of this run, by its name (embedded.REDIS_NAMES)."""
+    """A client of each Redis server of this run, by its name (embedded.REDIS_NAMES).
+
+    They keep no snapshots. With snapshots, FLUSHALL waits until the disk has an empty one: three
+    times before each test.
+    """
     with ExitStack() as stack:
-        yield {
+        servers = {
             name: stack.enter_context(
                 redis.Redis.from_url(embedded.redis_url(settings.STOREFRONT_HOME, name))
             )
             for name in embedded.REDIS_NAMES
         }
+        for server in servers.values():
+            server.config_set("save", "")
+        yield servers
 
 
 @pytest.fixture(scope="session")
