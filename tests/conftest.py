@@ -5,7 +5,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ from apps.core import rate_limits
 from apps.flash_sales import active_sales, gate_counts
 from tests import left_behind
 from tests import settings as test_settings
-from tests.emptying import empty_tables
+from tests.emptying import empty_tables, is_as_new
 from tests.factories import make_alice
 from tests.file_durations import FileDurations
 from tests.library_tables import template_database
-from tests.parallel import ByWhatIsShared
+from tests.parallel import ByWhatIsShared, leaves_shared_shop
 from tests.second_try import allow_second_try
 from tools import embedded
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from apps.customers.models import User
     from tools.stack import Stack
+
+SHARED_STACK = pytest.StashKey["Stack"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +56,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduling":
     """Tests that share something expensive run in one process (tests/parallel.py)."""
     return ByWhatIsShared(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Stops the running shop after the last test that uses it, second tries included."""
+    result = yield
+    stack = item.config.stash.get(SHARED_STACK, None)
+    if stack is not None and leaves_shared_shop(item, nextitem):
+        stack.stop()
+    return result
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -89,19 +103,29 @@ def quick_emptying() -> Iterator[None]:
     """After `django_db(transaction=True)`: milliseconds instead of a second (tests/emptying.py)."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_tables())
+        patch.setattr(
+            TransactionTestCase, "_should_reload_connections", lambda self: not is_as_new()
+        )
         yield
 
 
 @pytest.fixture(scope="session")
 def redis_servers(embedded_services: None) -> Iterator[dict[str, "redis.Redis"]]:
-    """A client of each Redis server of this run, by its name (embedded.REDIS_NAMES)."""
+    """A client of each Redis server of this run, by its name (embedded.REDIS_NAMES).
+
+    They keep no snapshots. With snapshots, FLUSHALL waits until the disk has an empty one: three
+    times before each test.
+    """
     with ExitStack() as stack:
-        yield {
+        servers = {
             name: stack.enter_context(
                 redis.Redis.from_url(embedded.redis_url(settings.STOREFRONT_HOME, name))
             )
             for name in embedded.REDIS_NAMES
         }
+        for server in servers.values():
+            server.config_set("save", "")
+        yield servers
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +161,7 @@ def alice(db: None) -> "User":
 
 
 @pytest.fixture(scope="session")
-def live_stack(library_tables: str) -> Iterator["Stack"]:
+def live_stack(library_tables: str, pytestconfig: pytest.Config) -> Iterator["Stack"]:
     """All processes of the shop on free ports, with their own database, Redis and demo catalog.
 
     Its data stays from test to test: a journey uses its own products or buyers, and counts nothing
@@ -161,6 +185,7 @@ def live_stack(library_tables: str) -> Iterator["Stack"]:
         },
     )
     with stack:
+        pytestconfig.stash[SHARED_STACK] = stack
         yield stack
 
 

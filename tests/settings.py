@@ -58,6 +58,9 @@ from storefront.settings import *  # noqa: E402, F403
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Argon2 is slow on purpose; tests sign people in by the hundred.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Else each new Client would look through every static file of the shop and of its libraries, five
+# hundred of them, before its first request.
+WHITENOISE_AUTOREFRESH = True
 # Tests order in bulk from one address, mailbox and card. The shop's own caps stand in
 # tests/orders/test_unpaid_limits.py.
 UNPAID_UNITS_OF_ADDRESS = UNPAID_ORDERS_OF_CUSTOMER = UNPAID_ORDERS_OF_CARD = 100_000

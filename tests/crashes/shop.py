@@ -43,6 +43,9 @@ from tools.stack import Stack
 # A task that finds the reconciler's lock still held by a process that has just died does nothing,
 # and the schedule sends the next one a minute later. So tasks are sent again while a test waits.
 ENQUEUE_EVERY = 5.0  # seconds
+# Each look asks PostgreSQL, some the gateway too: more often would take processor time from the
+# processes that are waited for.
+LOOK_EVERY = 0.05  # seconds
 LATENCY_MS = 5
 TASKS = {
     "orders.advance_sagas": "checkout",
@@ -224,7 +227,7 @@ class Shop:
                 self.enqueue(*TASKS)
             return seen >= deaths and over()
 
-        until(look, f"{point} is struck {deaths} times and the order ends",
+        until(look, f"{point} is struck {deaths} times and the order ends", every=LOOK_EVERY,
               why=lambda: f"struck by {self.struck(point)}; {self.unfinished()}")  # fmt: skip
 
     def time_passes(self) -> None:
@@ -259,6 +262,7 @@ class Shop:
         until(
             lambda: self._webhooks_waiting() == 0 and self.one(CLAIMED_OR_DUE) == 0,
             "all webhooks are applied",
+            every=LOOK_EVERY,
             why=self.unfinished,
         )
 
@@ -273,7 +277,7 @@ class Shop:
                 self.time_passes()
             return self.one(UNDER_WAY) == 0 and self._webhooks_waiting() == 0
 
-        until(still, "the shop comes to rest", why=self.unfinished)
+        until(still, "the shop comes to rest", every=LOOK_EVERY, why=self.unfinished)
 
     # --- The gateway ------------------------------------------------------------------------------
 
@@ -333,7 +337,7 @@ class Shop:
             )
 
         what = f"{len(orders)} orders are {status}"
-        until(there, what, why=self.unfinished, patience=patience)
+        until(there, what, every=LOOK_EVERY, why=self.unfinished, patience=patience)
 
     def saga(self, placed: Placed) -> dict[str, Any]:
         """The saga's row; `xmin` changes whenever it is written."""

@@ -47,8 +47,9 @@ from tests.factories import (
     make_bob,
     ship_everywhere,
 )
-from tests.model import ledger
-from tests.model.ledger import CODES, Paper, Sale, StockRow, Wish
+from tests.model import ledger, paper_order
+from tests.model.ledger import CODES, Paper, StockRow
+from tests.model.paper_order import Sale, Wish
 from tests.model.workers import Fates, Frozen
 from tests.orders.checkouts import together
 from tests.orders.purchases import Shop
@@ -155,7 +156,7 @@ class BothShops(RuleBasedStateMachine):
                 book = sale.called_back
                 if refund.purpose not in book:
                     assert refund.amount <= sale.left_to_refund
-                    book[refund.purpose] = ledger.Refund(refund.amount)
+                    book[refund.purpose] = paper_order.Refund(refund.amount)
             known = book[refund.purpose]
             assert refund.amount == known.amount
             assert refund.status == "succeeded" or not known.settled

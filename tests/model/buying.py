@@ -13,7 +13,7 @@ from apps.orders.intake import Accepted
 from apps.orders.models import Order
 from tests.model import ledger
 from tests.model.both import EMAILS, MUG
-from tests.model.ledger import Wish
+from tests.model.paper_order import Wish
 from tests.model.picking import Picking
 from tests.model.rules import baskets, cards, codes, number, pick, refusal, rule, skus, who
 from tests.orders.checkouts import together

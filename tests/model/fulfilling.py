@@ -14,9 +14,9 @@ from apps.orders.fulfilment.cancellation import request_cancellation
 from apps.orders.fulfilment.returns import Received
 from apps.orders.models import ReturnLine
 from apps.payments import refunds
-from tests.model import ledger
+from tests.model import paper_order
 from tests.model.both import KETTLE, MUG
-from tests.model.ledger import Sale
+from tests.model.paper_order import Sale
 from tests.model.picking import Picking
 from tests.model.rules import fates, number, pick, refusal, rule, skus
 
@@ -92,7 +92,7 @@ class Fulfilling(Picking):
             with refusal(refunds.RefundRefused):
                 refunds.request_refund(sale.order_id, **asked)
             return
-        sale.refunds[asked["purpose"]] = ledger.Refund(amount)
+        sale.refunds[asked["purpose"]] = paper_order.Refund(amount)
         for _ in range(2):  # a double click
             refunds.request_refund(sale.order_id, **asked)
 
@@ -118,7 +118,7 @@ class Fulfilling(Picking):
 
     def _comes_back(self, sale: Sale, back: dict[str, int]) -> None:
         made = returns.request_return(sale.order_id, lines=list(back.items()), reason="too big")
-        self.paper.announce(sale, ledger.Return(made.pk, back))
+        self.paper.announce(sale, paper_order.Return(made.pk, back))
 
     @precondition(lambda self: any(sale.returns for sale in self.paper.sales))
     @rule(which=number, missing=st.sampled_from([0, 0, 1]), damaged=st.sampled_from([0, 0, 1]))
@@ -149,7 +149,7 @@ class Fulfilling(Picking):
         if first:
             self.paper.refuse(sale, back)
 
-    def _a_return(self, which: int) -> tuple[Sale, ledger.Return]:
+    def _a_return(self, which: int) -> tuple[Sale, paper_order.Return]:
         all_returns = [(sale, back) for sale in self.paper.sales for back in sale.returns]
         return pick(all_returns, which)
 

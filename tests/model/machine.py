@@ -19,7 +19,7 @@ from hypothesis.stateful import initialize
 from tests.model.both import EMAILS
 from tests.model.buying import Buying
 from tests.model.fulfilling import Fulfilling
-from tests.model.ledger import GOOD, Wish
+from tests.model.paper_order import GOOD, Wish
 from tests.model.paying import Paying
 from tests.model.rules import RULES, EveryRule, baskets, cards, codes, who
 from tests.model.working import Working

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.model.both import BothShops
-from tests.model.ledger import Sale
+from tests.model.paper_order import Sale
 from tests.model.rules import pick
 
 

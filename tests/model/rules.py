@@ -10,7 +10,7 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 
 from tests.model.both import KETTLE, MUG
-from tests.model.ledger import ASKS, CARDS, GOOD
+from tests.model.paper_order import ASKS, CARDS, GOOD
 
 who = st.sampled_from(["alice", "bob", "guest"])
 skus = st.sampled_from([MUG, KETTLE])

@@ -10,9 +10,9 @@ from tools import embedded
 from tools.stack import Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tls_stack(library_tables: str) -> Iterator[Stack]:
-    """Edge and web only; its certificate is of an authority of its own."""
+    """Edge and web only; its certificate is of an authority of its own. One module uses it."""
     home = settings.STOREFRONT_HOME / "tls"
     embedded.drop_database(settings.STOREFRONT_HOME, "tls")
     embedded.ensure_database(settings.STOREFRONT_HOME, "tls", template=library_tables)
