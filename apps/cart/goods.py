@@ -41,9 +41,8 @@ def of(skus: Iterable[str]) -> Goods:
     levels: dict[str, Level] = {}
     if possible := [sku for sku in asked if prices.may_exist(sku)]:
         # USING puts the SKU first, and leaves it in `o.*`.
-        for on_hand, reserved, policy, sku, *rest in sql.fetch(
-            GOODS, [PLACEHOLDER, possible, possible]
-        ):
+        rows = sql.fetch_listed(GOODS, possible, {"placeholder": PLACEHOLDER})
+        for on_hand, reserved, policy, sku, *rest in rows:
             offers[sku] = Offer(sku, *rest)
             levels[sku] = Level(on_hand, reserved, policy)
     return Goods(asked, offers, levels)
