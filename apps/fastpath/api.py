@@ -10,6 +10,7 @@ What the middlewares do for such a call, and where it is done here:
     host, https, content type     checked by the base (http.py), which adds the security headers
     NUL in the path, large body   go on to Django
     Cache-Control                 the same middleware
+    the log of refusals           the same line of Django's
     Vary: Cookie                  where a view asks for the session (ApiRequest.user)
     errors outside of the view    the same middleware, else Django's page for errors
     connections to PostgreSQL     looked at before the call, as by Django's signals
@@ -25,6 +26,7 @@ from django.http import HttpResponse
 from django.urls import Resolver404, ResolverMatch, URLResolver, set_script_prefix
 from django.urls.resolvers import RegexPattern
 from django.utils.cache import patch_vary_headers
+from django.utils.log import log_response
 
 from apps.api.nowhere import Nowhere, WithoutSlash
 from apps.api.parsers import BODY_MAX
@@ -88,6 +90,12 @@ class ApiShortcut(Shortcut):
         request = ApiRequest(environ)
         request.resolver_match = match
         response = _cache_control(request)
+        if response.status_code >= 400:  # as Django does, for operators
+            log_response(
+                *("%s: %s", response.reason_phrase, request.path),
+                response=response,
+                request=request,
+            )
         if request.asked_for_session:
             patch_vary_headers(response, ("Cookie",))
         cookies = [("Set-Cookie", each.output(header="")) for each in response.cookies.values()]

@@ -37,10 +37,10 @@ def test_few_wait_for_others_on_a_busy_machine() -> None:
 
 
 def test_few_wait_less_while_commits_are_quick() -> None:
-    gathering = after_a_commit(took=0.004, answered=5)
+    gathering = after_a_commit(took=0.003, answered=5)
 
     assert not gathering.is_over(SHORTEST, waiting=1)
-    assert gathering.is_over(0.025, waiting=1)
+    assert gathering.is_over(0.031, waiting=1)
 
 
 def test_many_are_committed_after_the_shortest_time() -> None:

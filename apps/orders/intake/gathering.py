@@ -19,7 +19,7 @@ from dataclasses import dataclass
 SHORTEST = 0.02  # seconds from the start of one commit to the start of the next
 LONGEST_FOR_A_FEW = 0.06
 A_FEW = 8
-REST = 6.0
+REST = 10.0
 COME_BACK_IN = 0.008  # seconds after the answer
 FORGETS_IN = 8  # commits; what they take is an average of about so many
 
