@@ -14,6 +14,7 @@ shop = get_wsgi_application()
 from django.urls import get_resolver  # noqa: E402  (needs the loaded apps)
 
 from apps.core import gc_freeze  # noqa: E402
+from apps.fastpath.api import ApiShortcut  # noqa: E402
 from apps.fastpath.checkout import CheckoutShortcut  # noqa: E402
 from apps.fastpath.http import Application  # noqa: E402
 from apps.fastpath.product_page import ProductPageShortcut  # noqa: E402
@@ -22,7 +23,7 @@ from apps.fastpath.webhook import WebhookShortcut  # noqa: E402
 
 def with_shortcuts(inner: Application) -> Application:
     """`inner` behind all shortcuts before Django (apps/fastpath)."""
-    return WebhookShortcut(CheckoutShortcut(ProductPageShortcut(inner)))
+    return WebhookShortcut(CheckoutShortcut(ApiShortcut(ProductPageShortcut(inner))))
 
 
 application = with_shortcuts(shop)

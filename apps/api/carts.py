@@ -15,8 +15,9 @@ from apps.api.guests import merge_cart_of
 from apps.api.idempotency import idempotent
 from apps.api.openapi import carts as calls
 from apps.api.openapi.call import described
-from apps.cart import carts
+from apps.cart import carts, goods
 from apps.cart.carts import CartNotFound, CartView
+from apps.cart.goods import Goods
 from apps.core import rate_limits
 from apps.core.problems import Problem
 from apps.orders.intake import promo_choice, statements
@@ -30,6 +31,8 @@ from apps.shipping import rates
 class CartEndpoint(Endpoint):
     """Finds the cart of the URL for a caller who may see it."""
 
+    counts_later = True  # with what the cart itself counts for
+
     def cart(self, request: Request, cart_id: UUID) -> CartView:
         token = token_in(request.META, CART_TOKEN)
         try:
@@ -38,9 +41,10 @@ class CartEndpoint(Endpoint):
             count_wrong_cart_token(request, cart_id)
             raise
         if request.method != "GET":
-            rate_limits.count(rate_limits.WRITES_OF_CART, str(cart.id))
+            counts: list[rate_limits.Count] = [(rate_limits.WRITES_OF_CART, str(cart.id))]
             if cart.owner_id is None:
-                rate_limits.count(rate_limits.CART_WRITES_OF_ADDRESS_A_DAY, self.client_address)
+                counts.append((rate_limits.CART_WRITES_OF_ADDRESS_A_DAY, self.client_address))
+            self.count_now(*counts)
         return cart
 
     def cart_to_change(self, request: Request, cart_id: UUID) -> CartView:
@@ -72,10 +76,12 @@ class NewCart(Endpoint):
     """Open a cart."""
 
     limits = (rate_limits.NEW_CARTS_OF_ADDRESS,)
+    counts_later = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method == "POST" and request.user.is_authenticated:
+            self.count_now()
             # Before the transaction of `idempotent`: it writes to Redis, and may be repeated.
             merge_cart_of(request, request.user)
 
@@ -84,7 +90,7 @@ class NewCart(Endpoint):
         if request.user.is_authenticated:
             cart = carts.of_user(request.user)
         else:
-            rate_limits.count(rate_limits.NEW_CARTS_OF_ADDRESS_A_DAY, self.client_address)
+            self.count_now((rate_limits.NEW_CARTS_OF_ADDRESS_A_DAY, self.client_address))
             cart = carts.create_guest()
         document: contract.NewCart = {
             **cart_document(cart, quoted(cart, request)),
@@ -113,8 +119,10 @@ class CartLine(CartEndpoint):
     @described(calls.CART_LINE)
     def put(self, request: Request, cart_id: UUID, sku: str) -> Response:
         quantity = read_body(contract.CartLineBody, sent(request)).quantity
-        cart = carts.set_line(self.cart_to_change(request, cart_id), sku, quantity)
-        return Response(cart_document(cart, quoted(cart, request)))
+        cart = self.cart_to_change(request, cart_id)
+        known = goods.of({sku, *cart.quantities})  # for the check and for the price
+        cart = carts.set_line(cart, sku, quantity, known)
+        return Response(cart_document(cart, quoted(cart, request, known=known)))
 
 
 class CartPromo(CartEndpoint):
@@ -145,7 +153,8 @@ class ShippingMethods(CartEndpoint):
     def get(self, request: Request, cart_id: UUID) -> Response:
         country = parameters.country(request.query_params)
         cart = self.cart(request, cart_id)
-        quote = quoted(cart, request)
+        known = goods.of(cart.quantities)
+        quote = quoted(cart, request, known=known)
         if not quote.ships:
             return Response([])
         found = rates.methods_for(
@@ -162,7 +171,11 @@ class ShippingMethods(CartEndpoint):
                     # By the quote, because a promo may pay for the shipping.
                     "price": price(
                         quoted(
-                            cart, request, country=country, shipping_method=method.code
+                            cart,
+                            request,
+                            country=country,
+                            shipping_method=method.code,
+                            known=known,
                         ).shipping_amount,
                         method.currency,
                     ),
@@ -181,8 +194,9 @@ def quoted(
     country: str = "",
     region: str = "",
     shipping_method: str = "",
+    known: Goods | None = None,
 ) -> Quote:
-    """The cart's current price for the caller."""
+    """The cart's current price for the caller; `known` are its goods, where they were just read."""
     return quote_for(
         [(line.sku, line.quantity) for line in cart.lines],
         email=account_email(request.user),
@@ -191,6 +205,7 @@ def quoted(
         country=country,
         region=region,
         shipping_method=shipping_method,
+        goods=known,
     )
 
 

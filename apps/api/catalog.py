@@ -6,7 +6,7 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api import pagination, parameters
+from apps.api import kept_details, pagination, parameters
 from apps.api.contract.money import optional_price, price
 from apps.api.contract.product import Availability, Category, Product, ProductDetail, Variant
 from apps.api.endpoint import Endpoint
@@ -59,7 +59,7 @@ class OneProduct(Endpoint):
 
     @described(calls.PRODUCT)
     def get(self, request: Request, slug: str) -> Response:
-        detail = browse.product_detail(slug)
+        detail = kept_details.of(slug)
         if detail is None:
             raise Http404
         return Response(detail_document(detail))

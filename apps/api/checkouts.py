@@ -38,6 +38,7 @@ class Checkouts(Endpoint):
 
     limits = (rate_limits.CHECKOUTS_OF_ADDRESS,)
     user_limits = (rate_limits.CHECKOUTS_OF_USER,)
+    counts_later = True  # with what the cart itself counts for
 
     @described(calls.PLACE_ORDER)
     def post(self, request: Request) -> Response:
@@ -47,7 +48,9 @@ class Checkouts(Endpoint):
         user_id = user.pk if user is not None and user.is_authenticated else None
         try:
             cart = self._cart(request, body["cart"]) if body["cart"] else None
+            self.count_now()
         except (CartNotFound, CartsUnavailable) as error:
+            self.count_now()
             accepted = _ordered_before(request, user_id, key, body, error)
         else:
             order = checkout_request(
@@ -69,7 +72,7 @@ class Checkouts(Endpoint):
     def _cart(self, request: Request, cart_id: UUID) -> carts.CartView:
         token = token_in(request.META, CART_TOKEN)
         cart = carts.find(cart_id, token=token, user=request.user)
-        rate_limits.count(rate_limits.CHECKOUTS_OF_CART, str(cart.id))
+        self.count_now((rate_limits.CHECKOUTS_OF_CART, str(cart.id)))
         return cart
 
 

@@ -1,6 +1,7 @@
 """What all endpoints of the API share: JSON only, limits on writes, domain errors as problems."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -47,15 +48,24 @@ class AlwaysJSON(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+@cache
+def _one_of_each(kinds: tuple[type, ...]) -> list[Any]:
+    """An instance of each. DRF makes them anew for each request; ours keep nothing of one."""
+    return [kind() for kind in kinds]
+
+
 class Endpoint(APIView):
     """One resource.
 
     Each request that is not a read counts for `limits` by the client's address, and for
-    `user_limits` by its account.
+    `user_limits` by its account, before the view is called. Where `counts_later` is set, the view
+    calls `count_now` with what it counts itself, in one round trip, before it changes anything;
+    what was not counted until the end is counted then, also of a request that is refused.
     """
 
     content_negotiation_class = AlwaysJSON
     renderer_classes = [JSONRenderer]
+    counts_later: ClassVar[bool] = False
     limits: ClassVar[tuple[rate_limits.Limit, ...]] = (rate_limits.WRITES_OF_ADDRESS,)
     user_limits: ClassVar[tuple[rate_limits.Limit, ...]] = (rate_limits.WRITES_OF_USER,)
 
@@ -69,20 +79,53 @@ class Endpoint(APIView):
             parameters.refuse_unknown(request.query_params, known)
 
     def check_throttles(self, request: Request) -> None:
+        self._to_count: list[rate_limits.Count] = []
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         user = request.user
         signed_in = user is not None and user.is_authenticated
-        self.count_write(request.META, user.pk if signed_in else None)
+        self._to_count = self.counts_of(request.META, user.pk if signed_in else None)
+        if not self.counts_later:
+            self.count_now()
+
+    def count_now(self, *others: rate_limits.Count) -> None:
+        """Count the request and `others`; raises rate_limits.LimitReached."""
+        counts, self._to_count = [*self._to_count, *others], []
+        rate_limits.count_all(counts)
+
+    @classmethod
+    def counts_of(cls, meta: Mapping[str, Any], user_id: int | None) -> list[rate_limits.Count]:
+        """What a write of this address, and of this user, counts for."""
+        address = client_address(meta)
+        counts: list[rate_limits.Count] = [(limit, address) for limit in cls.limits]
+        if user_id is not None:
+            counts += [(limit, user_id) for limit in cls.user_limits]
+        return counts
 
     @classmethod
     def count_write(cls, meta: Mapping[str, Any], user_id: int | None) -> None:
         """Count a write of this address, and of this user; raises rate_limits.LimitReached."""
-        for limit in cls.limits:
-            rate_limits.count(limit, client_address(meta))
-        if user_id is not None:
-            for limit in cls.user_limits:
-                rate_limits.count(limit, user_id)
+        rate_limits.count_all(cls.counts_of(meta, user_id))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(self, "_to_count", None):
+            try:
+                self.count_now()
+            except rate_limits.LimitReached as reached:
+                response = self.handle_exception(reached)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def get_parsers(self) -> list[Any]:
+        return _one_of_each(tuple(self.parser_classes))
+
+    def get_renderers(self) -> list[Any]:
+        return _one_of_each(tuple(self.renderer_classes))
+
+    def get_authenticators(self) -> list[Any]:
+        return _one_of_each(tuple(self.authentication_classes))
+
+    def get_content_negotiator(self) -> Any:
+        return _one_of_each((self.content_negotiation_class,))[0]
 
     @property
     def client_address(self) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 from uuid import UUID
 
-from apps.cart import customers, guests
+from apps.cart import customers, goods, guests
 from apps.cart.basket import (
     LINES_MAX,
     PROMOS_MAX,
@@ -40,9 +40,8 @@ from apps.cart.errors import (
     TooManyPromos,
     UnknownSku,
 )
-from apps.catalog import prices
+from apps.cart.goods import Goods
 from apps.flash_sales import limits
-from apps.inventory import stock
 
 __all__ = [
     "LINES_MAX",
@@ -138,8 +137,10 @@ def token_again(cart_id: UUID) -> str:
     return guests.token_again(cart_id)
 
 
-def set_line(cart: CartView, sku: str, quantity: int) -> CartView:
+def set_line(cart: CartView, sku: str, quantity: int, known: Goods | None = None) -> CartView:
     """Set the line to `quantity` units, 0 to 999; 0 removes it, also one that is no longer sold.
+
+    `known` are goods that were read a moment ago, for a caller that goes on to price the cart.
 
     Raises `InvalidQuantity`, `UnknownSku`, `InsufficientStock`, `QuantityLimited`, `TooManyLines`,
     `CartNotFound` (expired since it was read), `CartClosed`, `CartsUnavailable`. The cart is
@@ -152,7 +153,7 @@ def set_line(cart: CartView, sku: str, quantity: int) -> CartView:
             return cart
         available, most = 0, QUANTITY_MAX
     else:
-        available, most = _purchasable(sku)
+        available, most = _purchasable(sku, known)
     store = guests if cart.owner_id is None else customers
     try:
         return store.set_line(cart, sku, quantity, available=available, most=most)
@@ -310,15 +311,19 @@ def _merge_lines(source: CartView, user: Shopper) -> CartView:
             continue  # ordered in another tab meanwhile: the lines go into the next open cart
 
 
-def _purchasable(sku: str) -> tuple[int, int]:
+def _purchasable(sku: str, known: Goods | None = None) -> tuple[int, int]:
     """(units for sale, units that one order may have). Raises `UnknownSku`.
 
     Where fewer are for sale than the limit, the limit is not applied: the refusal then names what
     is left.
     """
-    offer = prices.offers([sku]).get(sku) if is_storable_sku(sku) else None
+    if not is_storable_sku(sku):
+        raise UnknownSku(sku)
+    if known is None or not known.cover({sku}):
+        known = goods.of({sku})
+    offer = known.offers.get(sku)
     if offer is None:
         raise UnknownSku(sku)
-    available = stock.availability([sku]).get(sku, 0)
+    available = known.levels[sku].for_sale
     most = limits.of(offer).of_sku
     return available, QUANTITY_MAX if available <= most else min(most, QUANTITY_MAX)

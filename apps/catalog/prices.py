@@ -12,10 +12,10 @@ from apps.catalog.pictures import PLACEHOLDER
 from apps.core import sql
 
 OFFERS = """
-    SELECT v.sku, v.id, p.id, p.slug, c.path,
-           CASE WHEN v.name = '' THEN p.name ELSE p.name || ' · ' || v.name END,
+    SELECT v.sku, v.id AS variant_id, p.id AS product_id, p.slug, c.path,
+           CASE WHEN v.name = '' THEN p.name ELSE p.name || ' · ' || v.name END AS name,
            v.price_amount, v.currency, v.weight_grams, v.taxable, v.requires_shipping,
-           coalesce(picture.path, %s::text),
+           coalesce(picture.path, %(placeholder)s::text) AS image,
            p.units_per_line, p.units_per_order, p.units_per_customer
     FROM catalog_variant v
     JOIN catalog_product p ON p.id = v.product_id AND p.published
@@ -26,7 +26,7 @@ OFFERS = """
         ORDER BY i.variant_id IS DISTINCT FROM v.id, i.variant_id IS NOT NULL, i.position, i.id
         LIMIT 1
     ) picture ON true
-    WHERE v.active AND v.sku = ANY(%s::text[])
+    WHERE v.active AND v.sku = ANY(%(listed)s::text[])
 """
 
 
@@ -56,12 +56,14 @@ class Offer:
 
 def offers(skus: Iterable[str]) -> dict[str, Offer]:
     """The offer of each SKU that is sold: active, of a published product. Others are absent."""
-    asked = [sku for sku in set(skus) if _may_exist(sku)]
+    asked = [sku for sku in set(skus) if may_exist(sku)]
     if not asked:
         return {}
-    return {row[0]: Offer(*row) for row in sql.fetch(OFFERS, [PLACEHOLDER, asked])}
+    rows = sql.fetch_listed(OFFERS, asked, {"placeholder": PLACEHOLDER})
+    return {row[0]: Offer(*row) for row in rows}
 
 
-def _may_exist(sku: str) -> bool:
+def may_exist(sku: str) -> bool:
+    """Whether a query may name it. Of invalid texts no query is made: nothing is sold by them."""
     # PostgreSQL raises on a NUL and on half a surrogate pair; no SKU holds either.
     return "\x00" not in sku and sku.encode("utf-8", "ignore").decode() == sku

@@ -7,6 +7,7 @@ Errors come as Django's (`django.db.IntegrityError` …); transactions are Djang
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,6 +21,35 @@ def fetch(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[
     with _cursor() as cursor, connection.wrap_database_errors:
         cursor.execute(sql, parameters, prepare=True)
         return cursor.fetchall()
+
+
+LISTED = "%(listed)s::text[]"
+LISTED_MAX = 128
+
+
+def fetch_listed(
+    sql: str, listed: Sequence[str], parameters: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement about a few texts: `… = ANY(%(listed)s::text[])`, one or more.
+
+    An array of unknown length is taken for ten entries. PostgreSQL finds the plan for the one entry
+    that is there cheaper, and so it plans the statement anew each time, which costs five times what
+    running it does (0.7 ms against 0.12). Of so many single parameters it keeps one plan. They are
+    filled up to 1, 2, 4, 8 … with the last one, so that there are few statements.
+    """
+    given = dict(parameters or {})
+    if len(listed) > LISTED_MAX:
+        return fetch(sql, given | {"listed": list(listed)})
+    size = 1 << (len(listed) - 1).bit_length()
+    for place in range(size):
+        given[f"listed{place}"] = listed[min(place, len(listed) - 1)]
+    return fetch(_of_size(sql, size), given)
+
+
+@lru_cache(maxsize=64)
+def _of_size(sql: str, size: int) -> str:
+    entries = ", ".join(f"%(listed{place})s" for place in range(size))
+    return sql.replace(LISTED, f"ARRAY[{entries}]::text[]")
 
 
 def run(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:

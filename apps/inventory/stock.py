@@ -55,7 +55,7 @@ LEVELS = """
     SELECT v.sku, coalesce(sum(s.on_hand), 0)::int, coalesce(sum(s.reserved), 0)::int,
            CASE WHEN bool_or(s.sells_on) THEN v.inventory_policy ELSE 'deny' END
     FROM catalog_variant v LEFT JOIN inventory_stockitem s ON s.variant_id = v.id
-    WHERE v.sku = ANY(%s) GROUP BY v.sku, v.inventory_policy
+    WHERE v.sku = ANY(%(listed)s::text[]) GROUP BY v.sku, v.inventory_policy
 """
 
 VARIANT = "SELECT id FROM catalog_variant WHERE sku = %s"
@@ -88,9 +88,10 @@ class Level:
 
 def levels(skus: Iterable[str]) -> dict[str, Level]:
     """The stock by SKU; unknown SKUs are absent, those without a stock item have a Level of 0."""
+    asked = list(skus)
     return {
         sku: Level(on_hand, reserved, policy)
-        for sku, on_hand, reserved, policy in sql.fetch(LEVELS, [list(skus)])
+        for sku, on_hand, reserved, policy in (sql.fetch_listed(LEVELS, asked) if asked else ())
     }
 
 

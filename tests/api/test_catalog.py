@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.api import kept_details
 from apps.catalog import cache
 from tests.api.conftest import problem
 from tests.factories import CategoryFactory, a_kettle, a_mug, a_product, held_mug, sold_out_mug
@@ -258,3 +259,41 @@ def test_markup_in_a_name_stays_text(api):
 
     assert answer["Content-Type"] == "application/json"
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_change_is_seen_by_a_process_that_has_kept_the_product(
+    api, django_capture_on_commit_callbacks
+):
+    mug = a_mug(price=1800)
+    address = f"/products/{mug.product.slug}/"
+    for _ in range(3):
+        assert api.get(address).json()["variants"][0]["price"]["amount"] == "18.00"
+    assert mug.product.slug in kept_details._kept
+
+    with django_capture_on_commit_callbacks(execute=True):
+        mug.price_amount = 2000
+        mug.save()
+
+    assert api.get(address).json()["variants"][0]["price"]["amount"] == "20.00"
+
+
+def test_no_more_products_are_kept_than_there_is_room_for(api, monkeypatch):
+    monkeypatch.setattr(kept_details, "PRODUCTS", 2)
+    for number in range(3):
+        mug = a_mug(sku=f"MUG-{number}")
+        for _ in range(2):
+            api.get(f"/products/{mug.product.slug}/")
+
+    assert len(kept_details._kept) <= 2
+
+
+def test_a_product_that_is_withdrawn_is_gone(api, django_capture_on_commit_callbacks):
+    product = a_mug().product
+    for _ in range(3):
+        assert api.get(f"/products/{product.slug}/").status_code == 200
+
+    with django_capture_on_commit_callbacks(execute=True):
+        product.published = False
+        product.save()
+
+    assert api.get(f"/products/{product.slug}/").status_code == 404

@@ -14,6 +14,7 @@ from apps.core.rate_limits import (
     Limit,
     LimitReached,
     count,
+    count_all,
     counting,
     refuse_if_reached,
 )
@@ -23,6 +24,7 @@ from tests.redis_settings import full
 from tools import embedded
 
 THREE = Limit("three", 3, 60)
+TEN = Limit("ten", 10, 60)
 
 
 def test_fourth_of_three_is_refused():
@@ -50,11 +52,43 @@ def test_looking_counts_nothing():
         refuse_if_reached(THREE, "alice")
 
 
+def test_several_are_counted_together_and_each_once():
+    for _ in range(3):
+        count_all([(THREE, "alice"), (TEN, "alice")])
+
+    with pytest.raises(LimitReached):
+        refuse_if_reached(THREE, "alice")
+    assert left_of(TEN, "alice") == 7
+
+
+def test_what_comes_after_a_limit_that_is_reached_is_not_counted():
+    for _ in range(3):
+        count(THREE, "alice")
+
+    with pytest.raises(LimitReached) as reached:
+        count_all([(TEN, "alice"), (THREE, "alice"), (WIDE, "alice")])
+
+    assert reached.value.limit == THREE
+    assert 1 <= reached.value.retry_after <= 60
+    assert (left_of(TEN, "alice"), left_of(WIDE, "alice")) == (9, 3)
+
+
+def left_of(limit, subject):
+    """How often `subject` may still be counted, by trying."""
+    for times in range(limit.amount + 1):
+        try:
+            count(limit, subject)
+        except LimitReached:
+            return times
+    raise AssertionError("more than the limit")
+
+
 def test_switched_off(settings):
     settings.RATE_LIMITS = False
 
     for _ in range(10):
         count(THREE, "alice")
+        count_all([(THREE, "alice")])
 
 
 # --- Redis cannot count -------------------------------------------------------------------------
@@ -101,6 +135,15 @@ def test_guesser_meets_the_limit_while_redis_cannot_count(no_counting_redis):
     count(THREE, "bob")
     rate_limits.forget(THREE, "alice")
     count(THREE, "alice")
+
+
+def test_several_are_counted_by_the_process_while_redis_cannot_count(no_counting_redis):
+    for _ in range(3):
+        count_all([(WIDE, "alice"), (THREE, "alice")])
+
+    with pytest.raises(LimitReached) as reached:
+        count_all([(WIDE, "alice"), (THREE, "alice")])
+    assert reached.value.limit == THREE
 
 
 def test_wide_limit_lets_everybody_through_while_redis_cannot_count(no_counting_redis):

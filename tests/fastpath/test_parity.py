@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from apps.fastpath import http, page_parts
+from apps.fastpath.api import ApiShortcut
 from apps.fastpath.checkout import CheckoutShortcut
 from apps.fastpath.http import Answer, Shortcut
 from apps.fastpath.product_page import ProductPageShortcut
 from apps.fastpath.webhook import WebhookShortcut
+from tests.fastpath.api_cases import API_CASES
 from tests.fastpath.checkout_cases import CHECKOUT_CASES
 from tests.fastpath.page_cases import PAGE_CASES
 from tests.fastpath.parity import Case, Got, both, deployed
@@ -19,6 +21,7 @@ from tests.fastpath.world import World
 pytestmark = pytest.mark.usefixtures("open_shop")
 
 CASES: dict[type[Shortcut], list[Case]] = {
+    ApiShortcut: API_CASES,
     CheckoutShortcut: CHECKOUT_CASES,
     ProductPageShortcut: PAGE_CASES,
     WebhookShortcut: WEBHOOK_CASES,
@@ -40,19 +43,39 @@ def world(open_shop: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.mark.parametrize(
-    "case",
+    ("shortcut", "case"),
     [
-        pytest.param(case, id=f"{shortcut.__name__}: {case}")
+        pytest.param(shortcut, case, id=f"{shortcut.__name__}: {case}")
         for shortcut, cases in CASES.items()
         for case in cases
     ],
 )
-def test_answer_is_the_same_with_the_shortcuts_and_without(case: Case, world: World) -> None:
-    pair = both(case, world)
+def test_answer_is_the_same_with_the_shortcut_and_without(
+    shortcut: type[Shortcut], case: Case, world: World
+) -> None:
+    pair = both(case, world, shortcut)
 
     assert_same(pair.with_shortcuts, pair.without)
     assert pair.without.status.startswith(str(case.status))
     assert pair.passed_on == (0 if case.answered else 1)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CHECKOUT_CASES])
+def test_checkout_gets_the_same_answer_from_the_api_without_its_shortcut(
+    case: Case, world: World
+) -> None:
+    pair = both(case, world, ApiShortcut)
+
+    assert_same(pair.with_shortcuts, pair.without)
+    assert pair.without.status.startswith(str(case.status))
+
+
+def test_shortcuts_together_give_the_answer_too(world: World) -> None:
+    for case in (CHECKOUT_CASES[0], API_CASES[0], PAGE_CASES[0], WEBHOOK_CASES[0]):
+        pair = both(case, world)
+
+        assert_same(pair.with_shortcuts, pair.without)
+        assert pair.passed_on == 0
 
 
 def test_every_shortcut_has_cases_that_it_answers_and_cases_that_it_passes_on() -> None:

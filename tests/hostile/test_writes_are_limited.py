@@ -5,7 +5,7 @@ than 429 (or 405: nothing to write to) is a write that is not counted.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from apps.catalog.models import Variant
 from apps.core import rate_limits
-from apps.core.rate_limits import Limit, LimitReached, counting
+from apps.core.rate_limits import Count, Limit, LimitReached, counting
 from apps.customers.models import User
 from apps.orders.models import Order
 from tests.api.conftest import Api
@@ -55,8 +55,13 @@ def use_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
             if limit.name.endswith(ending):
                 raise LimitReached(limit, 7)
 
+        def count_all(counts: Sequence[Count]) -> None:
+            for limit, subject in counts:
+                count(limit, subject)
+
         for module in (rate_limits, counting):  # for the API, for the pages' decorator
             monkeypatch.setattr(module, "count", count)
+            monkeypatch.setattr(module, "count_all", count_all)
 
     return use
 

@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -36,6 +36,8 @@ class Load:
     connect_errors: int = 0
     read_errors: int = 0
     timeouts: int = 0
+    # Of what takes several requests (lua/phone.lua), in milliseconds.
+    durations: Sequence[float] = ()
 
     def per_second(self, status: int | None = None) -> float:
         """Answers a second: all, or those of one status."""

@@ -1,19 +1,17 @@
-"""The Redis that keeps guests' carts: one client per process, short timeouts, no second try.
+"""The Redis that keeps guests' carts: a connection per thread, short timeouts, no second try.
 
 A command is never repeated: one whose answer was lost may have been carried out.
 """
 
 import contextlib
-import functools
 import logging
 from collections.abc import Iterator
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from apps.cart.errors import CartsUnavailable
+from apps.core.redis_client import thread_client
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +21,9 @@ def client() -> redis.Redis:
     return client_of(settings.CARTS_REDIS_URL)
 
 
-@functools.cache
 def client_of(url: str) -> redis.Redis:
     """The client for `url`."""
-    # redis-py would try three more times with pauses, and the shopper would wait for each.
-    return redis.Redis.from_url(
-        url, decode_responses=True, retry=Retry(NoBackoff(), 0), **settings.REDIS_TIMEOUTS
-    )
+    return thread_client(url, decode_responses=True)
 
 
 @contextlib.contextmanager

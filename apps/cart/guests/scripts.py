@@ -8,9 +8,17 @@ import functools
 from dataclasses import dataclass
 
 import redis
-from django.conf import settings
 
 from apps.cart.guests import connection
+
+# KEYS: the cart, and since when this Redis is known (loss.py). ARGV: the digest of the token, the
+# lifetime, the moment of now.
+CREATE = """
+    redis.call('HSET', KEYS[1], 'token', ARGV[1], 'promos', '[]', 'version', 0, 'next', 0)
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    redis.call('SET', KEYS[2], ARGV[3], 'NX')
+    return {'done'}
+"""
 
 CHANGE_LINE = """
     local cart, sku, mode = KEYS[1], ARGV[1], ARGV[2]
@@ -145,6 +153,7 @@ REOPEN = """
 class Scripts:
     """The scripts, registered with a client: Redis knows each by its digest."""
 
+    create: redis.commands.core.Script
     change_line: redis.commands.core.Script
     set_promos: redis.commands.core.Script
     delete_unchanged: redis.commands.core.Script
@@ -155,13 +164,13 @@ class Scripts:
 
 def scripts() -> Scripts:
     """The scripts on the Redis of `CARTS_REDIS_URL`."""
-    return _scripts_of(settings.CARTS_REDIS_URL)
+    return _scripts_of(connection.client())
 
 
 @functools.cache
-def _scripts_of(url: str) -> Scripts:
-    client = connection.client_of(url)
+def _scripts_of(client: redis.Redis) -> Scripts:
     return Scripts(
+        create=client.register_script(CREATE),
         change_line=client.register_script(CHANGE_LINE),
         set_promos=client.register_script(SET_PROMOS),
         delete_unchanged=client.register_script(DELETE_UNCHANGED),

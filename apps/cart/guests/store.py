@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from apps.cart.basket import LINES_MAX, QUANTITY_MAX, CartView
@@ -44,18 +43,11 @@ def create() -> CartView:
     """An empty cart with a new token. Raises `CartsUnavailable`, as every function here."""
     cart_id = uuid7()
     token = tokens.token_of(cart_id)
-    fields: dict[Any, Any] = {
-        "token": digest_of(token),
-        "promos": "[]",
-        "version": "0",
-        "next": "0",
-    }
     with unavailable_as_error():
-        pipeline = connection.client().pipeline(transaction=True)
-        pipeline.hset(key_of(cart_id), mapping=fields)
-        pipeline.pexpire(key_of(cart_id), settings.CART_TIME)
-        pipeline.set(SINCE, created_at(cart_id), nx=True)
-        pipeline.execute()
+        scripts().create(
+            keys=[key_of(cart_id), SINCE],
+            args=[digest_of(token), lifetime(cart_id), created_at(cart_id)],
+        )
     return CartView(id=cart_id, owner_id=None, token=token, lines=(), promo_codes=())
 
 

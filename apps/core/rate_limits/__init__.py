@@ -13,9 +13,11 @@ every web process sees the same number. A shopper never reaches a limit, a scrip
 """
 
 from apps.core.rate_limits.counting import (
+    Count,
     LimitReached,
     begin_anew,
     count,
+    count_all,
     forget,
     refuse_if_reached,
 )
@@ -65,6 +67,7 @@ __all__ = [
     "WRITES_OF_CART",
     "WRITES_OF_USER",
     "WRONG_TOKENS",
+    "Count",
     "Limit",
     "LimitReached",
     "Rule",
@@ -73,6 +76,7 @@ __all__ = [
     "by_address",
     "by_user",
     "count",
+    "count_all",
     "forget",
     "limited",
     "refuse_if_reached",

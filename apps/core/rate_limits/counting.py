@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +25,19 @@ from apps.core.redis_client import thread_client
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 3.0
+# The library's own script for one count, called for each of several: one round trip in place of
+# three. KEYS: previous and current window of each; ARGV: amount and seconds of each. Returns the
+# place, from 1, of the first limit that is reached, which ends the counting; 0 when none is.
+HIT_ALL = f"""
+local function hit(KEYS, ARGV)
+{RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()}
+end
+for place = 1, #KEYS / 2 do
+    local keys = {{KEYS[2 * place - 1], KEYS[2 * place]}}
+    if not hit(keys, {{ARGV[2 * place - 1], ARGV[2 * place], 1}}) then return place end
+end
+return 0
+"""
 # Subjects of one limit that a process counts by itself; the library looks through all of them at
 # each count. Those beyond share one, or many invented addresses would fill the memory.
 OWN_SUBJECTS_MAX = 10_000
@@ -56,8 +69,21 @@ class _Storage(RedisStorage):
     def initialize_storage(self, _uri: str) -> None:
         self.storage = thread_client(settings.RATE_LIMITS_REDIS_URL)
         super().initialize_storage(_uri)
+        self._hit_all = self.storage.register_script(HIT_ALL)
+
+    def first_reached(self, counts: "Sequence[Count]") -> int:
+        """Count one more for each; the place, from 1, of the first that is one too many, or 0."""
+        keys: list[str] = []
+        args: list[int] = []
+        for limit, who in counts:
+            key = limit.item.key_for(str(who))
+            keys.append(self.prefixed_key(self._previous_window_key(key)))
+            keys.append(self.prefixed_key(self._current_window_key(key)))
+            args += (limit.amount, limit.seconds)
+        return int(self._hit_all(keys, args))
 
 
+Count = tuple[Limit, str | int]  # what is counted, and for whom
 Ask = Callable[[SlidingWindowCounterRateLimiter, RateLimitItem, str], Any]
 
 
@@ -78,13 +104,28 @@ class _Counter:
             try:
                 return question(self._limiter or self._connect(), limit.item, who)
             except RedisError as error:
-                # OSError, timeouts, OOM and READONLY arrive as RedisError too.
-                self._away_until = time.monotonic() + AWAY_SECONDS
-                logger.warning("rate limits are counted by each process: %s", type(error).__name__)
+                self._is_away(error)
         if limit.wide:
             return otherwise
         own = self._own.get(limit.name) or self._begin_own(limit)
         return question(own, limit.item, self._own_subject(own, limit, who))
+
+    def first_reached(self, counts: Sequence[Count]) -> int | None:
+        """As of the storage, in one round trip; None where Redis cannot count."""
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            storage = (self._limiter or self._connect()).storage
+            assert isinstance(storage, _Storage)
+            return storage.first_reached(counts)
+        except RedisError as error:
+            self._is_away(error)
+            return None
+
+    def _is_away(self, error: RedisError) -> None:
+        # OSError, timeouts, OOM and READONLY arrive as RedisError too.
+        self._away_until = time.monotonic() + AWAY_SECONDS
+        logger.warning("rate limits are counted by each process: %s", type(error).__name__)
 
     def _connect(self) -> SlidingWindowCounterRateLimiter:
         with self._lock:
@@ -123,6 +164,22 @@ def count(limit: Limit, subject: str | int) -> None:
     who = str(subject)
     if not _counter.ask(_hit, limit, who, True):
         raise LimitReached(limit, _retry_after(limit, who))
+
+
+def count_all(counts: Sequence[Count]) -> None:
+    """Count one more for each, in their order, in one round trip.
+
+    Raises LimitReached of the first that is one too many; those after it are not counted then.
+    """
+    if not counts or not settings.RATE_LIMITS:
+        return
+    place = _counter.first_reached(counts)
+    if place is None:
+        for limit, subject in counts:
+            count(limit, subject)
+    elif place:
+        limit, subject = counts[place - 1]
+        raise LimitReached(limit, _retry_after(limit, str(subject)))
 
 
 def refuse_if_reached(limit: Limit, subject: str | int) -> None:

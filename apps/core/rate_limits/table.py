@@ -1,6 +1,7 @@
 """The table of limits. docs/api.md has it for clients."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 
@@ -18,7 +19,7 @@ class Limit:
     seconds: int
     wide: bool = False
 
-    @property
+    @cached_property
     def item(self) -> RateLimitItem:
         return RateLimitItemPerSecond(self.amount, self.seconds, namespace=self.name)
 

@@ -32,6 +32,7 @@ from apps.orders.errors import IdempotencyInFlight, NotAccepted, OutOfStock, Ove
 from apps.orders.intake import statements
 from apps.orders.intake.accept_batch import commit
 from apps.orders.intake.checkout_request import CheckoutRequest, RequestIdentity
+from apps.orders.intake.gathering import Gathering
 from apps.orders.intake.pending import Accepted, Pending, Stage
 from apps.orders.intake.replay import replayed
 from apps.orders.intake.wait_estimate import QueueGauge
@@ -39,13 +40,6 @@ from apps.orders.intake.wait_estimate import QueueGauge
 logger = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds without a checkout after which the thread looks at the queue of the workers
-# A commit of two orders costs hardly less than one of twenty: a shop that is half busy must not
-# spend on small commits what its workers need. So there is a shortest time from the start of one
-# commit to the start of the next, and three times that while only a few wait. A single request
-# after a pause does not wait at all.
-GATHER_FOR = 0.02
-GATHER_A_FEW_FOR = 0.06
-A_FEW = 8
 
 
 def place_order(request: CheckoutRequest) -> Accepted:
@@ -108,6 +102,7 @@ class Intake:
         self._draining = False
         self._thread: threading.Thread | None = None
         self._gauge = QueueGauge()
+        self._gathering = Gathering()
 
     def submit(self, pending: Pending) -> Accepted:
         """Queue, wait a bounded time, and return or raise the outcome."""
@@ -178,15 +173,19 @@ class Intake:
             with self._changed:
                 # Also the keys of those that no longer wait: they are free again from here on.
                 self._in_flight.difference_update(pending.key for pending in batch)
-            self._let_gather(since=began)
+            self._let_gather(began=began, answered=len(batch))
         connection.close()
         with self._changed:
             self._thread, self._draining = None, False
 
-    def _let_gather(self, *, since: float) -> None:
-        time.sleep(max(0.0, since + GATHER_FOR - time.monotonic()))
-        while 0 < len(self._queue) < A_FEW and time.monotonic() < since + GATHER_A_FEW_FOR:
-            time.sleep(GATHER_FOR / 4)
+    def _let_gather(self, *, began: float, answered: int) -> None:
+        now = time.monotonic()
+        self._gathering.committed(
+            began=began, ended=now, answered=answered, waiting=len(self._queue)
+        )
+        while not self._gathering.is_over(now, len(self._queue)):
+            time.sleep(self._gathering.look_again_in(now))
+            now = time.monotonic()
 
     def _watch_workers(self) -> None:
         """Measure how fast orders are finished, while no checkout comes."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.conf import settings
 
+from apps.cart import goods as cart_goods
+from apps.cart.goods import Goods
 from apps.catalog import prices
 from apps.catalog.prices import Offer
 from apps.flash_sales import limits
@@ -40,6 +42,7 @@ def quote_lines(
     user_id: int | None = None,
     with_availability: bool = True,
     offers: Mapping[str, Offer] | None = None,
+    goods: Goods | None = None,
     promos: Mapping[str, Promo] | None = None,
     live_uses: LiveUses | None = None,
 ) -> Quote:
@@ -49,11 +52,18 @@ def quote_lines(
     in `problems`, and its line, promo or method does not count. The promos' limits per customer are
     checked for `customer_key` (mailbox) and `user_id`. `with_availability=False` saves the query of
     the stock for the intake, which reserves anyway; `offers`, `promos` and `live_uses` are those of
-    a whole batch, read once.
+    a whole batch, read once. `goods` are the caller's, read a moment ago in the same request; they
+    are read here where they do not cover all lines.
     """
-    sold, problems = _sold(lines, offers)
-    # Only for what is sold: some texts are no SKU and cannot even be a query's parameter.
-    levels = stock.levels({offer.sku for offer, _ in sold}) if with_availability else {}
+    quantities: dict[str, int] = {}
+    for sku, quantity in lines:
+        quantities[sku] = quantities.get(sku, 0) + quantity
+    levels: Mapping[str, stock.Level] = {}
+    if with_availability:
+        if goods is None or not goods.cover(quantities):
+            goods = cart_goods.of(quantities)
+        offers, levels = goods.offers, goods.levels
+    sold, problems = _sold(quantities, offers)
     if with_availability:
         problems += _short(sold, levels)
     discounts = pricing.discounts_for(
@@ -112,12 +122,9 @@ def quote_lines(
 
 
 def _sold(
-    lines: Iterable[tuple[str, int]], offers: Mapping[str, Offer] | None
+    quantities: Mapping[str, int], offers: Mapping[str, Offer] | None
 ) -> tuple[list[Sold], list[QuoteProblem]]:
-    """What of `lines` is on sale, each SKU once; and a problem for each SKU that is not."""
-    quantities: dict[str, int] = {}
-    for sku, quantity in lines:
-        quantities[sku] = quantities.get(sku, 0) + quantity
+    """What is on sale of the `quantities` by SKU, and a problem for each SKU that is not."""
     if offers is None:
         offers = prices.offers(quantities)
     sold = [(offers[sku], quantity) for sku, quantity in quantities.items() if sku in offers]

@@ -12,14 +12,7 @@ function setup(thread) shop.setup(thread) end
 function init(args)
   local given = shop.arguments(args, "skus lines promo tokens rate")
   math.randomseed(seed)
-  for sku in given.skus:gmatch("[^,]+") do table.insert(skus, sku) end
-  local range = given.skus:match("^(.-)%.%.%d+$")
-  if range then
-    skus = {}
-    for i = 1, tonumber(given.skus:match("%.%.(%d+)$")) do
-      table.insert(skus, string.format("%s%04d", range, i))
-    end
-  end
+  skus = shop.skus(given.skus)
   lines = tonumber(given.lines or 1)
   promo = given.promo
   if given.tokens then

@@ -11,10 +11,13 @@ local given = {}
 ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int clock, moment *now);")
 local now, REALTIME = ffi.new("moment"), 0
 
+-- Milliseconds since 1970.
 local function milliseconds()
   ffi.C.clock_gettime(REALTIME, now)
   return tonumber(now.s) * 1000 + tonumber(now.ns) / 1e6
 end
+
+shop.now = milliseconds
 
 -- As a table. One that is not among `known` would be measured as if it had not been given.
 function shop.arguments(args, known)
@@ -26,6 +29,20 @@ function shop.arguments(args, known)
     given[name] = value
   end
   return given
+end
+
+-- The SKUs of an argument: "A,B,C", or "A-..N" for A-0001 to A-N.
+function shop.skus(text)
+  local found = {}
+  local range = text:match("^(.-)%.%.%d+$")
+  if range then
+    for i = 1, tonumber(text:match("%.%.(%d+)$")) do
+      table.insert(found, string.format("%s%04d", range, i))
+    end
+    return found
+  end
+  for sku in text:gmatch("[^,]+") do table.insert(found, sku) end
+  return found
 end
 
 -- An idempotency key: 120 bits of wrk's random numbers, seeded per thread.
@@ -43,6 +60,7 @@ end
 function shop.setup(thread)
   -- A seed of its own for each run: the same seed would send the same idempotency keys.
   thread:set("seed", milliseconds() * 1000 + #threads)
+  thread:set("number", #threads)
   table.insert(threads, thread)
 end
 
@@ -66,21 +84,29 @@ end
 
 local STATUSES = { 200, 201, 202, 302, 304, 400, 403, 404, 409, 422, 429, 500, 502, 503 }
 
-function shop.done(summary, latency)
+-- `timed`: the name of a global of the threads with durations in milliseconds, blanks between.
+function shop.done(summary, latency, timed)
   local statuses = {}
   for _, status in ipairs(STATUSES) do
     local sum = 0
     for _, thread in ipairs(threads) do sum = sum + (thread:get("status_" .. status) or 0) end
     if sum > 0 then table.insert(statuses, string.format('"%d": %d', status, sum)) end
   end
+  local durations = {}
+  for _, thread in ipairs(threads) do
+    for duration in (timed and thread:get(timed) or ""):gmatch("%S+") do
+      table.insert(durations, duration)
+    end
+  end
   io.write(string.format(
     'RESULT {"requests": %d, "seconds": %.3f, "p50_ms": %.2f, "p95_ms": %.2f, "p99_ms": %.2f,'
       .. ' "max_ms": %.2f, "connect_errors": %d, "read_errors": %d, "timeouts": %d,'
-      .. ' "statuses": {%s}}\n',
+      .. ' "statuses": {%s},'
+      .. ' "durations": [%s]}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
     latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
     summary.errors.connect, summary.errors.read + summary.errors.write, summary.errors.timeout,
-    table.concat(statuses, ", ")))
+    table.concat(statuses, ", "), table.concat(durations, ", ")))
 end
 
 return shop

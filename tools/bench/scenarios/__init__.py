@@ -9,6 +9,8 @@ from tools.bench.scenarios.browse import browse
 from tools.bench.scenarios.finish import finish
 from tools.bench.scenarios.growth import catalog, growth
 from tools.bench.scenarios.live import live
+from tools.bench.scenarios.phone_calls import calls
+from tools.bench.scenarios.purchase_by_phone import purchase
 from tools.bench.scenarios.queue import queue
 from tools.bench.scenarios.raw import raw
 from tools.bench.scenarios.starve import starve
@@ -17,6 +19,8 @@ from tools.bench.scenarios.textbook import strategies, textbook
 SCENARIOS: Mapping[str, Callable[[Bench], Findings]] = {
     "raw": raw,
     "accept": accept,
+    "calls": calls,
+    "purchase": purchase,
     "finish": finish,
     "queue": queue,
     "starve": starve,
