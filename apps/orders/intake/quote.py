@@ -42,6 +42,7 @@ def quote_lines(
     offers: Mapping[str, Offer] | None = None,
     promos: Mapping[str, Promo] | None = None,
     live_uses: LiveUses | None = None,
+    levels: Mapping[str, stock.Level] | None = None,
 ) -> Quote:
     """Price `lines` ((sku, quantity); the same SKU twice counts together).
 
@@ -49,11 +50,12 @@ def quote_lines(
     in `problems`, and its line, promo or method does not count. The promos' limits per customer are
     checked for `customer_key` (mailbox) and `user_id`. `with_availability=False` saves the query of
     the stock for the intake, which reserves anyway; `offers`, `promos` and `live_uses` are those of
-    a whole batch, read once.
+    a whole batch, read once, `offers`, `promos` and `levels` those of a page that quotes twice.
     """
     sold, problems = _sold(lines, offers)
     # Only for what is sold: some texts are no SKU and cannot even be a query's parameter.
-    levels = stock.levels({offer.sku for offer, _ in sold}) if with_availability else {}
+    if levels is None:
+        levels = stock.levels({offer.sku for offer, _ in sold}) if with_availability else {}
     if with_availability:
         problems += _short(sold, levels)
     discounts = pricing.discounts_for(
@@ -107,6 +109,7 @@ def quote_lines(
         promos=discounts.applied,
         problems=tuple(problems),
         ships=ships,
+        free_shipping=discounts.free_shipping,
         tax_known=regions.tax_is_known(country, region),
     )
 

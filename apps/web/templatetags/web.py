@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from apps.core import money as core_money
 from apps.customers import addresses, countries, printed_address
 from apps.customers.models import Address
+from apps.web.form_controls import control
 from apps.web.product_cards import Card
 
 register = template.Library()
@@ -91,7 +92,7 @@ def field(bound: BoundField, width: str = "", help: str = "") -> dict:
         attrs["aria-invalid"] = "true"
     return {
         "bound": bound,
-        "control": bound.as_widget(attrs={**widget.attrs, **attrs}),
+        "control": control(bound, attrs),
         # Whether a country needs region and postal code is said by the error, not by this label.
         "optional": not bound.field.required and bound.name not in ("region", "postal_code"),
         "width": width,

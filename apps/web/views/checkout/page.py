@@ -1,6 +1,7 @@
 """The checkout's page: the form, the ways to ship, and the quote of the visitor's cart."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -9,11 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from apps.cart.carts import CartView
+from apps.catalog import prices
+from apps.catalog.prices import Offer
 from apps.customers import addresses, countries
 from apps.customers.models import Address
+from apps.inventory import stock
 from apps.orders.intake.customer_quote import quote_for
 from apps.orders.intake.quote import Quote
 from apps.payments.gateway_amounts import to_gateway
+from apps.promos import pricing
+from apps.promos.models import Promo
 from apps.shipping import rates
 from apps.web import product_cards
 from apps.web.forms import CheckoutForm
@@ -47,6 +53,15 @@ class MethodShown:
     price_amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What quotes of one cart are made of: offers and stock by SKU, promos by code."""
+
+    offers: Mapping[str, Offer]
+    levels: Mapping[str, stock.Level]
+    promos: Mapping[str, Promo]
+
+
 def key_of(request: HttpRequest) -> str:
     """The form's idempotency key, or a new one where it came without."""
     key = request.POST.get("key", "")
@@ -66,7 +81,8 @@ def show_page(
     country = str(form["country"].value() or "")
     region = str(form["region"].value() or "")
     email = str(form["email"].value() or "")
-    methods = methods_shown(request, cart, country, region, email=email)
+    goods = goods_of(cart)
+    methods = methods_shown(quote_of(request, cart, goods, email=email), country)
     method = str(form["shipping_method"].value() or "")
     codes = [shown.code for shown in methods]
     if method not in codes:
@@ -74,7 +90,9 @@ def show_page(
     book: list[Address] = []
     if request.user.is_authenticated:
         book = addresses.list_addresses(request.user)
-    quote = quote_of(request, cart, country=country, region=region, method=method, email=email)
+    quote = quote_of(
+        request, cart, goods, country=country, region=region, method=method, email=email
+    )
     return render(
         request,
         "web/checkout.html",
@@ -113,16 +131,24 @@ def stripe_key() -> str:
     return "" if settings.USES_SANDBOX else settings.STRIPE_PUBLIC_KEY
 
 
+def goods_of(cart: CartView) -> Goods:
+    """Read once for all quotes of one page; what is shown after a refusal is read again."""
+    skus = {line.sku for line in cart.lines}
+    offers = prices.offers(skus)
+    return Goods(offers, stock.levels(offers), pricing.load(cart.promo_codes))
+
+
 def quote_of(
     request: HttpRequest,
     cart: CartView,
+    goods: Goods,
     *,
     country: str = "",
     region: str = "",
     method: str = "",
     email: str = "",
 ) -> Quote:
-    """What `cart` costs this visitor."""
+    """What `cart`, of which `goods` were read, costs this visitor."""
     return quote_for(
         [(line.sku, line.quantity) for line in cart.lines],
         email=email,
@@ -131,17 +157,18 @@ def quote_of(
         country=country[:2],
         region=region[:100],
         shipping_method=method,
+        offers=goods.offers,
+        levels=goods.levels,
+        promos=goods.promos,
     )
 
 
-def methods_shown(
-    request: HttpRequest, cart: CartView, country: str, region: str, *, email: str = ""
-) -> list[MethodShown]:
+def methods_shown(plain: Quote, country: str) -> list[MethodShown]:
     """The ways to ship to `country`, each with what this cart pays for it, promos included.
 
-    `email` is the one typed so far: a code that it has used pays for no shipping either.
+    `plain` is the cart's quote without a destination, for the e-mail typed so far: a code that it
+    has used pays for no shipping either.
     """
-    plain = quote_of(request, cart, email=email)
     if not plain.ships:
         return []
     found = rates.methods_for(
@@ -157,9 +184,7 @@ def methods_shown(
             days=f"{method.min_days} to {method.max_days}"
             if method.min_days != method.max_days
             else str(method.max_days),
-            price_amount=quote_of(
-                request, cart, country=country, region=region, method=method.code, email=email
-            ).shipping_amount,
+            price_amount=0 if plain.free_shipping else method.price_amount,
         )
         for method in found
     ]
