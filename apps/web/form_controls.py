@@ -29,7 +29,8 @@ def control(bound: BoundField, attrs: Mapping[str, str]) -> str:
     if not isinstance(widget, (CountrySelect, *_INPUTS)):
         return bound.as_widget(attrs={**attrs})
     own = bound.build_widget_attrs({**widget.attrs, **attrs}, widget)
-    own.setdefault("id", bound.auto_id)
+    if bound.auto_id:
+        own.setdefault("id", bound.auto_id)
     if isinstance(widget, CountrySelect):
         return _select(bound, _attributes(own))
     shown = None if _hides_value(widget) else widget.format_value(bound.value())

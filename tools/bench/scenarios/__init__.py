@@ -6,9 +6,11 @@ from tools.bench.bench import Bench
 from tools.bench.findings import Findings
 from tools.bench.scenarios.accept import accept
 from tools.bench.scenarios.browse import browse
+from tools.bench.scenarios.crowds import crowds
 from tools.bench.scenarios.finish import finish
 from tools.bench.scenarios.growth import catalog, growth
 from tools.bench.scenarios.live import live
+from tools.bench.scenarios.purchase_by_page import purchase_by_page
 from tools.bench.scenarios.queue import queue
 from tools.bench.scenarios.raw import raw
 from tools.bench.scenarios.starve import starve
@@ -23,6 +25,8 @@ SCENARIOS: Mapping[str, Callable[[Bench], Findings]] = {
     "textbook": textbook,
     "strategies": strategies,
     "browse": browse,
+    "crowds": crowds,
+    "purchase_by_page": purchase_by_page,
     "live": live,
     "growth": growth,
     "catalog": catalog,
