@@ -38,9 +38,9 @@ class SessionStore(cached_db.SessionStore):
         data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         self._write(self.session_key, self.encode(data), must_create=must_create)
         try:
-            self._cache.set(self.cache_key, data, self.get_expiry_age())
+            self._cache.set(self.cache_key, data, self.get_expiry_age())  # type: ignore[attr-defined]
         except Exception:
-            cached_db.logger.exception("Error saving to cache (%s)", self._cache)
+            cached_db.logger.exception("the session is in PostgreSQL only: Redis is away")
 
     def _write(self, key: str, encoded: str, *, must_create: bool) -> None:
         expires: Any = self.get_expiry_date()

@@ -72,4 +72,4 @@ def _countries() -> str:
 
 def _safe(html: str) -> SafeString:
     """`html`, of which each part that is not our own has been escaped."""
-    return mark_safe(html)  # noqa: S308  # nosec B308, B703
+    return mark_safe(html)  # noqa: S308  # nosec

@@ -97,7 +97,7 @@ def once(template_name: str, **given: Any) -> str:
 def visitor(context: Context, part: str) -> str:
     """What differs from visitor to visitor: "tools" or "messages" (visitor_parts.py)."""
     if context.get("kept"):
-        return mark_safe(visitor_parts.MARKS[part])  # noqa: S308  # nosec B308, B703  (our own)
+        return mark_safe(visitor_parts.MARKS[part])  # noqa: S308  # nosec
     return visitor_parts.PARTS[part](context["request"])
 
 
@@ -127,4 +127,4 @@ def field(bound: BoundField, width: str = "", help: str = "") -> str:
         is_check=getattr(widget, "input_type", "") == "checkbox",
         error=bound.errors[0] if invalid else "",
     )
-    return mark_safe(shell.replace(CONTROL, control(bound, attrs), 1))  # noqa: S308  # nosec B308, B703
+    return mark_safe(shell.replace(CONTROL, control(bound, attrs), 1))  # noqa: S308  # nosec
