@@ -17,13 +17,13 @@ from apps.core import gc_freeze  # noqa: E402
 from apps.fastpath.api import ApiShortcut  # noqa: E402
 from apps.fastpath.checkout import CheckoutShortcut  # noqa: E402
 from apps.fastpath.http import Application  # noqa: E402
-from apps.fastpath.product_page import ProductPageShortcut  # noqa: E402
+from apps.fastpath.pages import PageShortcut  # noqa: E402
 from apps.fastpath.webhook import WebhookShortcut  # noqa: E402
 
 
 def with_shortcuts(inner: Application) -> Application:
     """`inner` behind all shortcuts before Django (apps/fastpath)."""
-    return WebhookShortcut(CheckoutShortcut(ApiShortcut(ProductPageShortcut(inner))))
+    return WebhookShortcut(CheckoutShortcut(ApiShortcut(PageShortcut(inner))))
 
 
 application = with_shortcuts(shop)

@@ -17,6 +17,7 @@ from django.test import TransactionTestCase
 
 from apps.core import rate_limits
 from apps.flash_sales import active_sales, gate_counts
+from apps.web import context_processors, shared_pages
 from tests import left_behind
 from tests import settings as test_settings
 from tests.emptying import empty_tables, is_as_new
@@ -152,6 +153,8 @@ def empty_redis(empty_all_redis: Callable[[], None]) -> None:
     rate_limits.begin_anew()
     active_sales.assume_none(seconds=3600)
     gate_counts.forget()
+    shared_pages.forget()
+    context_processors.shelves.forget()
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
     below PERSONAL     orders, addresses, carts, accounts, tokens, the back office: not stored
     OPEN               the API's catalog, the same for all: no header, caches may store it
     other pages        private for visitors who have a session or messages, since the page's head
-                       shows the name and the cart; for other visitors no header
+                       shows the name and the cart, and with every cookie that is set; for others
+                       what the view says: SHARED for what all see alike, else no header
 
 By path and not by view: a new page below one of these is covered without a line of its own, and so
 are its 404 and its 429. A stricter header that a view sets itself is left alone.
@@ -22,6 +23,10 @@ from apps.core.api_prefixes import NO_PAGES
 NOT_STORED = "private, no-store"
 # A browser may store it, and must revalidate it: the customer may have signed out since.
 REVALIDATED = "private, no-cache"
+
+# A page that all strangers see alike (ADR 54). A shared cache uses it for a second, and for one
+# more while it fetches the next; a browser revalidates it, because its visitor may have a cart now.
+SHARED = "public, max-age=0, s-maxage=1, stale-while-revalidate=1"
 
 PERSONAL = ("/account/", "/admin/", "/api/v1/", "/cart/", "/checkout/", "/orders/", "/queue/")
 OPEN = ("/api/v1/categories/", "/api/v1/products/")
@@ -43,7 +48,8 @@ class CacheControlMiddleware:
             if not path.startswith(OPEN):
                 response.headers["Cache-Control"] = NOT_STORED
         elif not path.startswith(NO_PAGES) and (
-            is_remembered(request.COOKIES) or is_remembered(response.cookies)
+            # A cookie is one visitor's: a cache would hand it to the next.
+            is_remembered(request.COOKIES) or response.cookies
         ):
             response.headers["Cache-Control"] = REVALIDATED
         return response

@@ -11,6 +11,7 @@ from apps.core.clean_forms import EmailField
 from apps.customers import addresses, countries, passwords
 from apps.customers.errors import AddressInvalid
 from apps.customers.models import User
+from apps.web.form_controls import CountrySelect
 
 PAYMENT_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{1,100}", re.ASCII)
 
@@ -44,7 +45,7 @@ class AddressFields(forms.Form):
     country = forms.ChoiceField(
         label="Country",
         choices=countries.choices,
-        widget=forms.Select(attrs={"autocomplete": "country"}),
+        widget=CountrySelect(attrs={"autocomplete": "country"}),
         error_messages={"required": "Choose a country.", "invalid_choice": "Choose a country."},
     )
     line1 = text_field(

@@ -69,6 +69,11 @@ def made_of(
     )
 
 
+def tags_of(detail: ProductDetail) -> tuple[str, ...]:
+    """By which a shared cache may drop this page."""
+    return f"product-{detail.slug}", f"category-{detail.category.slug}"
+
+
 def variants_of(detail: ProductDetail) -> list[VariantShown]:
     """The variants in their order, each with its units for sale now."""
     return [

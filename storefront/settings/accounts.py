@@ -23,7 +23,7 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:account"
 LOGOUT_REDIRECT_URL = "web:home"
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "apps.core.sessions"
 SESSION_COOKIE_AGE = int(CART_TIME.total_seconds())
 
 STAFF_SECOND_FACTOR = read("STAFF_SECOND_FACTOR", switch, not DEVELOPMENT)

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "apps.core.request_limits.StaffUploadsMiddleware",
+    "apps.core.same_origin.SameOriginMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "apps.core.clean_forms.CleanFormsMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

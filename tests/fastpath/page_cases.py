@@ -1,4 +1,4 @@
-"""Requests for a product's page, for the parity test."""
+"""Requests for pages that all strangers see alike, for the parity test."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.utils import timezone
 from apps.catalog.models import Product
 from tests.fastpath.parity import Case
 from tests.fastpath.world import World
+from tests.fastpath.wsgi_client import exchange
 
 SECRET = "s" * 32
 
@@ -22,14 +23,45 @@ def page(name: str, status: int = 200, *, answered: bool = False, **changes: Any
     )
 
 
+def a_list(name: str, path: str, **changes: Any) -> Case:
+    """A list that was made for another request a moment ago."""
+    changes |= {"PATH_INFO": path}
+
+    def prepare(world: World) -> None:
+        world.render_page()  # the mug is in the shop
+        exchange(world.django, world.page(**changes))
+
+    return Case(name, 200, lambda world, _: world.page(**changes), answered=True, prepare=prepare)
+
+
+LIST_CASES = [
+    a_list("home", "/"),
+    a_list("home from a newsletter", "/", QUERY_STRING="utm_source=newsletter"),
+    a_list("category", "/c/kitchen/"),
+    a_list("everything", "/search/"),
+    a_list("search", "/search/", QUERY_STRING="q=mug&sort=-price&in_stock=1"),
+    a_list("search in escapes", "/search/", QUERY_STRING="q=%6dug"),
+    page("home not made yet", PATH_INFO="/"),
+    page("home of a session", PATH_INFO="/", HTTP_COOKIE="__Host-session=nobody"),
+    page("HEAD of home", PATH_INFO="/", REQUEST_METHOD="HEAD"),
+    page("unknown category", 404, PATH_INFO="/c/no-such-shelf/"),
+    page("prices that are none", 400, PATH_INFO="/search/", QUERY_STRING="min_price=cheap"),
+    page("past the end", 404, PATH_INFO="/search/", QUERY_STRING="page=9"),
+    page("another address", 404, PATH_INFO="/nowhere/"),
+]
+
 PAGE_CASES = [
+    *LIST_CASES,
     page("first visit", answered=True),
     page("known visitor", answered=True, HTTP_COOKIE=f"__Host-csrf={SECRET}"),
-    page("odd cookies", answered=True, HTTP_COOKIE="__Host-csrf=no-secret; theme=dark; =; x"),
+    page("odd cookies", answered=True, HTTP_COOKIE="theme=dark; =; x"),
+    page("no secret", HTTP_COOKIE="__Host-csrf=no-secret; theme=dark"),  # gets a new one
     page("query", answered=True, QUERY_STRING="utm_source=newsletter"),
     page("length 0", answered=True, CONTENT_LENGTH="0"),
     page("type without a body", answered=True, CONTENT_TYPE="text/plain"),
-    page("if none match", answered=True, HTTP_IF_NONE_MATCH="*"),
+    page("if none match", 304, answered=True, HTTP_IF_NONE_MATCH="*"),
+    page("another page there", answered=True, HTTP_IF_NONE_MATCH='W/"0"'),
+    page("another page wanted", 412, answered=True, HTTP_IF_MATCH='"0"'),
     page("if modified since", answered=True, HTTP_IF_MODIFIED_SINCE=f"{timezone.now():%c}"),
     page("range", answered=True, HTTP_RANGE="bytes=0-1"),
     page("accepts JSON", answered=True, HTTP_ACCEPT="application/json"),

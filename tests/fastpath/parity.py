@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from django.core.handlers.wsgi import WSGIHandler
 
-from apps.fastpath import http, page_parts, product_page
+from apps.fastpath import http, product_pages
 from storefront.wsgi import with_shortcuts
 from tests.fastpath.world import HOST, World
 from tests.fastpath.wsgi_client import Behind, Environ, exchange
@@ -94,10 +94,9 @@ def forget_settings() -> None:
     """Forget what the shortcuts have computed from the settings and seen of the catalog."""
     http._origin.cache_clear()
     http.security_headers.cache_clear()
-    product_page._headers.cache_clear()
-    page_parts._seen.clear()
-    page_parts._neighbours.cache_clear()
-    page_parts._cached.cache_clear()
+    product_pages._seen.clear()
+    product_pages._neighbours.cache_clear()
+    product_pages._cached.cache_clear()
 
 
 def both(case: Case, world: World, shortcuts: Callable[[Any], Any] = with_shortcuts) -> Pair:

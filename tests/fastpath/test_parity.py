@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from apps.fastpath import http, page_parts
+from apps.fastpath import http, product_pages
 from apps.fastpath.api import ApiShortcut
 from apps.fastpath.checkout import CheckoutShortcut
 from apps.fastpath.http import Answer, Shortcut
-from apps.fastpath.product_page import ProductPageShortcut
+from apps.fastpath.pages import PageShortcut
 from apps.fastpath.webhook import WebhookShortcut
+from apps.web import shared_pages
 from tests.fastpath.api_cases import API_CASES
 from tests.fastpath.checkout_cases import CHECKOUT_CASES
 from tests.fastpath.page_cases import PAGE_CASES
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("open_shop")
 CASES: dict[type[Shortcut], list[Case]] = {
     ApiShortcut: API_CASES,
     CheckoutShortcut: CHECKOUT_CASES,
-    ProductPageShortcut: PAGE_CASES,
+    PageShortcut: PAGE_CASES,
     WebhookShortcut: WEBHOOK_CASES,
 }
 
@@ -37,7 +38,8 @@ def assert_same(with_shortcuts: Got, without: Got) -> None:
 @pytest.fixture
 def world(open_shop: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A shop with the settings of a deployment, in which no page is shared for a moment."""
-    monkeypatch.setattr(page_parts, "SHARED_SECONDS", 0.0)
+    monkeypatch.setattr(product_pages, "SHARED_SECONDS", 0.0)
+    monkeypatch.setattr(shared_pages, "FRESH_SECONDS", 60.0)  # a list that was made stays
     with deployed(settings) as django:
         yield World(django())
 

@@ -222,7 +222,7 @@ class Browser:
         self.page = self._session.post(
             urljoin(self.url, action),
             form.fields | typed,
-            headers={"Referer": self.page.url},
+            headers={"Referer": self.page.url, "Origin": self.url},
             timeout=60,
         )
         return self

@@ -49,8 +49,7 @@ def token_in(page: HttpResponse) -> str:
 
 
 def put_into_cart(visitor: Visitor, mug: Variant, quantity: str = "1") -> None:
-    path = f"/p/{mug.product.slug}/"
-    visitor.post(path, with_token(visitor, path, {"quantity": quantity}))
+    assert press(visitor, f"/p/{mug.product.slug}/", {"quantity": quantity}).status_code == 302
 
 
 class TestTwoTabs:
@@ -206,7 +205,8 @@ class TestSignInInAnotherTab:
         assert Order.objects.get().user is not None
 
     def test_other_forms_are_asked_again_with_what_was_typed(self, mug: Variant) -> None:
-        visitor, path = careful(), f"/p/{mug.product.slug}/"
+        visitor, path = careful(), f"/cart/lines/{mug.sku}/"
+        put_into_cart(visitor, mug)
         form = {"quantity": "3", "csrfmiddlewaretoken": "x" * 64}
 
         answer = press(visitor, path, form)
@@ -216,7 +216,8 @@ class TestSignInInAnotherTab:
         again = form_of(answer, path)
         assert again["quantity"] == "3"
         again["csrfmiddlewaretoken"] = token_in(answer)
-        assert press(visitor, path, again)["Location"] == "/cart/"
+        assert press(visitor, path, again)["Location"] == "/cart/#line-1"
+        assert visitor.session["count"] == 3
 
     def test_password_is_never_written_into_a_page(self, shop: None) -> None:
         form = {"email": "alice@example.com", "password": PASSWORD}

@@ -117,6 +117,7 @@ def quote_lines(
         promos=discounts.applied,
         problems=tuple(problems),
         ships=ships,
+        free_shipping=discounts.free_shipping,
         tax_known=regions.tax_is_known(country, region),
     )
 

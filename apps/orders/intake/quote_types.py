@@ -68,7 +68,8 @@ class Quote:
 
     `tax_amount` is all tax: the lines' parts and `shipping_tax_amount`. Until `tax_known` it is no
     more than a guess, because the destination is not known, or not its region where that decides.
-    `ships`: whether any line needs shipping; else there is no `shipping_method`.
+    `ships`: whether any line needs shipping; else there is no `shipping_method`. `free_shipping`:
+    whether a promo pays for the shipping, by whichever method.
     """
 
     lines: tuple[QuoteLine, ...]
@@ -84,6 +85,7 @@ class Quote:
     promos: tuple[AppliedPromo, ...]
     problems: tuple[QuoteProblem, ...]
     ships: bool = True
+    free_shipping: bool = False
     tax_known: bool = True
 
     @property

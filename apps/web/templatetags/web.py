@@ -1,18 +1,23 @@
-"""Amounts, countries, product cards and form fields in templates."""
+"""Amounts, countries, product cards, form fields and the visitor's parts in templates."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from django import template
 from django.conf import settings
 from django.forms import BoundField
+from django.template.context import Context
 from django.template.loader import render_to_string
 from django.utils import formats
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 
 from apps.core import money as core_money
 from apps.customers import addresses, countries, printed_address
 from apps.customers.models import Address
+from apps.web import visitor_parts
+from apps.web.form_controls import control
 from apps.web.product_cards import Card
 
 register = template.Library()
@@ -78,8 +83,29 @@ def product_card(card: Card, eager: bool = False, level: int = 3) -> str:
     return render_to_string("web/parts/product_card.html", context)
 
 
-@register.inclusion_tag("web/parts/field.html")
-def field(bound: BoundField, width: str = "", help: str = "") -> dict:
+@register.simple_tag
+@lru_cache(maxsize=2_000, typed=True)  # a text that is safe is not one that was typed
+def once(template_name: str, **given: Any) -> str:
+    """An included template, rendered once a process for each set of values that it is given.
+
+    They must be hashable, and all that it shows: it sees neither the request nor other values.
+    """
+    return render_to_string(template_name, given)
+
+
+@register.simple_tag(takes_context=True)
+def visitor(context: Context, part: str) -> str:
+    """What differs from visitor to visitor: "tools" or "messages" (visitor_parts.py)."""
+    if context.get("kept"):
+        return mark_safe(visitor_parts.MARKS[part])  # noqa: S308  # nosec
+    return visitor_parts.PARTS[part](context["request"])
+
+
+CONTROL = "@control-of-this-field@"
+
+
+@register.simple_tag
+def field(bound: BoundField, width: str = "", help: str = "") -> str:
     """A labelled form field with its error beside it."""
     widget = bound.field.widget
     invalid = bool(bound.errors)
@@ -89,12 +115,16 @@ def field(bound: BoundField, width: str = "", help: str = "") -> dict:
     attrs = {"aria-describedby": " ".join(described)} if described else {}
     if invalid:
         attrs["aria-invalid"] = "true"
-    return {
-        "bound": bound,
-        "control": bound.as_widget(attrs={**widget.attrs, **attrs}),
+    shell = once(
+        "web/parts/field.html",
+        control=CONTROL,
+        id=bound.id_for_label,
+        label=bound.label,
         # Whether a country needs region and postal code is said by the error, not by this label.
-        "optional": not bound.field.required and bound.name not in ("region", "postal_code"),
-        "width": width,
-        "help": help or bound.help_text,
-        "is_check": getattr(widget, "input_type", "") == "checkbox",
-    }
+        optional=not bound.field.required and bound.name not in ("region", "postal_code"),
+        width=width,
+        help=help or bound.help_text,
+        is_check=getattr(widget, "input_type", "") == "checkbox",
+        error=bound.errors[0] if invalid else "",
+    )
+    return mark_safe(shell.replace(CONTROL, control(bound, attrs), 1))  # noqa: S308  # nosec

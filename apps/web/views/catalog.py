@@ -14,10 +14,10 @@ from apps.catalog import browse
 from apps.catalog.browse import CategoryNode
 from apps.catalog.facets import CategoryFacet, Facets
 from apps.catalog.facets import facets as facets_of
-from apps.web import product_cards
+from apps.web import page_cache, product_cards
 from apps.web.list_filters import SORTS, Filters, read_filters
-from apps.web.page_cache import kept_page
 from apps.web.pagination import Page, read_page
+from apps.web.shared_pages import Shown, address_of, shared_page
 
 FEATURED = 8
 LAST_FEW = 4
@@ -25,35 +25,38 @@ LAST_FEW = 4
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
+    # No parameter changes this page.
+    return page_cache.answer(request, shared_page(request.path, _home))
+
+
+def _home() -> Shown:
     featured = product_cards.cards(browse.products(in_stock=True).filter(featured=True)[:FEATURED])
     last_few = product_cards.cards(browse.last_few(units=product_cards.FEW, count=LAST_FEW))
-    shown = {"featured": featured, "last_few": last_few}
-    return kept_page(request, "home", shown, render=lambda: render(request, "web/home.html", shown))
+    return Shown("web/home.html", {"featured": featured, "last_few": last_few}, ("home",))
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     query = " ".join(request.GET.get("q", "").replace("\x00", " ").split())[:100]
-    return _list_page(
-        request,
-        heading=f"“{query}”" if query else "Everything",
-        lead="" if query else "All of it, on one long shelf.",
-        query=query,
-    )
+
+    def described() -> _Described:
+        heading = f"“{query}”" if query else "Everything"
+        return _Described(heading, "" if query else "All of it, on one long shelf.", query)
+
+    return _list_page(request, described)
 
 
 @require_safe
 def category(request: HttpRequest, slug: str) -> HttpResponse:
-    path = _path_to(slug, browse.category_tree())
-    if not path:
-        raise Http404
-    return _list_page(
-        request,
-        heading=path[-1].name,
-        lead=path[-1].description,
-        category=path[-1],
-        trail=path[:-1],
-    )
+    def described() -> _Described:
+        path = _path_to(slug, browse.category_tree())
+        if not path:
+            raise Http404
+        return _Described(
+            path[-1].name, path[-1].description, category=path[-1], trail=tuple(path[:-1])
+        )
+
+    return _list_page(request, described)
 
 
 def _path_to(slug: str, nodes: list[CategoryNode] | tuple[CategoryNode, ...]) -> list[CategoryNode]:
@@ -78,16 +81,34 @@ class _Addresses:
         return f"{self.action}?{urlencode(parameters)}" if parameters else self.action
 
 
-def _list_page(
-    request: HttpRequest,
-    *,
-    heading: str,
-    lead: str,
-    query: str = "",
-    category: CategoryNode | None = None,
-    trail: list[CategoryNode] | None = None,
-) -> HttpResponse:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a list is of: a search (`query`), or a `category` below those of `trail`."""
+
+    heading: str
+    lead: str
+    query: str = ""
+    category: CategoryNode | None = None
+    trail: tuple[CategoryNode, ...] = ()
+
+
+def _list_page(request: HttpRequest, described: Callable[[], _Described]) -> HttpResponse:
     filters = read_filters(request)
+    if filters.error:
+        context = _list(request, described(), filters)
+        return render(request, "web/product_list.html", context, status=400)
+
+    def look() -> Shown:
+        of = described()
+        tag = f"category-{of.category.slug}" if of.category else "search"
+        return Shown("web/product_list.html", _list(request, of, filters), ("list", tag))
+
+    return page_cache.answer(request, shared_page(address_of(request), look))
+
+
+def _list(request: HttpRequest, of: _Described, filters: Filters) -> dict[str, Any]:
+    """What the list's page shows."""
+    query, category = of.query, of.category
     within = category.slug if category else None
     found = browse.products(
         **filters.for_query(query),
@@ -101,23 +122,22 @@ def _list_page(
     action = reverse("web:category", args=[within]) if within else reverse("web:search")
     kept = ({"q": query} if query else {}) | filters.parameters()
     addresses = _Addresses(action, kept)
-    context = {
-        "heading": heading,
-        "lead": lead,
+    return {
+        "heading": of.heading,
+        "lead": of.lead,
         "caption": category.caption if category else "",
-        "trail": trail if category else None,
-        "current_category": (trail[0].slug if trail else category.slug) if category else "",
+        "trail": of.trail if category else None,
+        "current_category": (of.trail[0].slug if of.trail else category.slug) if category else "",
         "action": action,
         "query": query,
         "shown_for": facets.shown_for,
         "cards": product_cards.cards(page.products),
-        "kept": [(name, value) for name, value in kept.items() if name != "sort"],
+        "kept_parameters": [(name, value) for name, value in kept.items() if name != "sort"],
         "clear_url": f"{action}?{urlencode({'q': query})}" if query else action,
         "categories": _category_links(facets.categories, filters, category, addresses.url),
         **_pagination(page, addresses.url),
         **_filter_form(filters, facets, is_search=bool(query)),
     }
-    return render(request, "web/product_list.html", context, status=400 if filters.error else 200)
 
 
 def _pagination(page: Page, url: Callable[..., str]) -> dict[str, Any]:

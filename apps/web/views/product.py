@@ -11,19 +11,22 @@ from apps.catalog import browse
 from apps.catalog.browse import ProductDetail
 from apps.core.error_pages import too_many
 from apps.core.rate_limits import WRITES, limited
+from apps.core.same_origin import same_origin_is_enough
 from apps.web import visitor_session
-from apps.web.page_cache import kept_page
+from apps.web.page_cache import kept_page, render_for_nobody
 from apps.web.product_page import (
     VariantShown,
     context_of,
     made_of,
     related,
+    tags_of,
     variant_with,
     variants_of,
 )
 from apps.web.quantities import NotAQuantity, read_quantity
 
 
+@same_origin_is_enough
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited(*WRITES, answer=too_many)
 def product(request: HttpRequest, slug: str) -> HttpResponse:
@@ -40,9 +43,10 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         *made_of(
             detail, (variant.stock_shown for variant in variants), related(detail), asked[:255]
         ),
-        render=lambda: render(
-            request, "web/product.html", context_of(detail, variants, asked=asked)
+        render=lambda: render_for_nobody(
+            "web/product.html", context_of(detail, variants, asked=asked)
         ),
+        tags=tags_of(detail),
     )
 
 

@@ -1,6 +1,7 @@
 """The checkout's page: the form, the ways to ship, and the quote of the visitor's cart."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -8,12 +9,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from apps.cart import goods as cart_goods
 from apps.cart.carts import CartView
+from apps.cart.goods import Goods
 from apps.customers import addresses, countries
 from apps.customers.models import Address
 from apps.orders.intake.customer_quote import quote_for
 from apps.orders.intake.quote import Quote
 from apps.payments.gateway_amounts import to_gateway
+from apps.promos import pricing
+from apps.promos.models import Promo
 from apps.shipping import rates
 from apps.web import product_cards
 from apps.web.forms import CheckoutForm
@@ -47,6 +52,14 @@ class MethodShown:
     price_amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class CartNow:
+    """What all quotes of one cart are made of: its goods, and its promos by code."""
+
+    goods: Goods
+    promos: Mapping[str, Promo]
+
+
 def key_of(request: HttpRequest) -> str:
     """The form's idempotency key, or a new one where it came without."""
     key = request.POST.get("key", "")
@@ -66,7 +79,8 @@ def show_page(
     country = str(form["country"].value() or "")
     region = str(form["region"].value() or "")
     email = str(form["email"].value() or "")
-    methods = methods_shown(request, cart, country, region, email=email)
+    now = cart_now(cart)
+    methods = methods_shown(quote_of(request, cart, now, email=email), country)
     method = str(form["shipping_method"].value() or "")
     codes = [shown.code for shown in methods]
     if method not in codes:
@@ -74,7 +88,7 @@ def show_page(
     book: list[Address] = []
     if request.user.is_authenticated:
         book = addresses.list_addresses(request.user)
-    quote = quote_of(request, cart, country=country, region=region, method=method, email=email)
+    quote = quote_of(request, cart, now, country=country, region=region, method=method, email=email)
     return render(
         request,
         "web/checkout.html",
@@ -82,7 +96,7 @@ def show_page(
             "form": form,
             "key": key,
             "notice": notice,
-            "methods": methods,
+            "methods": tuple(methods),
             "chosen_method": method,
             "country_name": countries.names().get(country, ""),
             "quote": quote,
@@ -93,6 +107,7 @@ def show_page(
             "no_payment": NO_PAYMENT,
             "stripe_amount": to_gateway(quote.total_amount, quote.currency),
             "cards": CARDS,
+            "chosen_card": str(form["payment_method"].value() or ""),
             "stripe_key": stripe_key(),
             "book": book,
             "saved": form.initial.get("saved", request.POST.get("saved", "")),
@@ -113,16 +128,23 @@ def stripe_key() -> str:
     return "" if settings.USES_SANDBOX else settings.STRIPE_PUBLIC_KEY
 
 
+def cart_now(cart: CartView) -> CartNow:
+    """Read once for all quotes of one page; what is shown after a refusal is read again."""
+    goods = cart_goods.of(line.sku for line in cart.lines)
+    return CartNow(goods, pricing.load(cart.promo_codes))
+
+
 def quote_of(
     request: HttpRequest,
     cart: CartView,
+    now: CartNow,
     *,
     country: str = "",
     region: str = "",
     method: str = "",
     email: str = "",
 ) -> Quote:
-    """What `cart` costs this visitor."""
+    """What `cart`, as it is `now`, costs this visitor."""
     return quote_for(
         [(line.sku, line.quantity) for line in cart.lines],
         email=email,
@@ -131,17 +153,17 @@ def quote_of(
         country=country[:2],
         region=region[:100],
         shipping_method=method,
+        goods=now.goods,
+        promos=now.promos,
     )
 
 
-def methods_shown(
-    request: HttpRequest, cart: CartView, country: str, region: str, *, email: str = ""
-) -> list[MethodShown]:
+def methods_shown(plain: Quote, country: str) -> list[MethodShown]:
     """The ways to ship to `country`, each with what this cart pays for it, promos included.
 
-    `email` is the one typed so far: a code that it has used pays for no shipping either.
+    `plain` is the cart's quote without a destination, for the e-mail typed so far: a code that it
+    has used pays for no shipping either.
     """
-    plain = quote_of(request, cart, email=email)
     if not plain.ships:
         return []
     found = rates.methods_for(
@@ -157,9 +179,7 @@ def methods_shown(
             days=f"{method.min_days} to {method.max_days}"
             if method.min_days != method.max_days
             else str(method.max_days),
-            price_amount=quote_of(
-                request, cart, country=country, region=region, method=method.code, email=email
-            ).shipping_amount,
+            price_amount=0 if plain.free_shipping else method.price_amount,
         )
         for method in found
     ]

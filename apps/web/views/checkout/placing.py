@@ -27,7 +27,14 @@ from apps.web.forms import CheckoutForm
 from apps.web.views import waiting_room
 from apps.web.views.checkout import draft
 from apps.web.views.checkout.earlier_orders import another_cart, without_cart
-from apps.web.views.checkout.page import FIELDS, key_of, methods_shown, quote_of, show_page
+from apps.web.views.checkout.page import (
+    FIELDS,
+    cart_now,
+    key_of,
+    methods_shown,
+    quote_of,
+    show_page,
+)
 from apps.web.views.checkout.refusals import REFUSALS, already_ordered, show_refusal
 
 # A second press while the first is being committed waits this often, this long, for its answer.
@@ -53,18 +60,10 @@ def place(request: HttpRequest) -> HttpResponse:
         return without_cart(request)
     if (answer := another_cart(request, cart)) is not None:
         return answer
-    methods = methods_shown(
-        request,
-        cart,
-        request.POST.get("country", ""),
-        request.POST.get("region", ""),
-        email=request.POST.get("email", ""),
-    )
-    form = CheckoutForm(
-        request.POST,
-        methods={method.code for method in methods},
-        ships=quote_of(request, cart).ships,
-    )
+    plain = quote_of(request, cart, cart_now(cart), email=request.POST.get("email", ""))
+    methods = methods_shown(plain, request.POST.get("country", ""))
+    codes = {method.code for method in methods}
+    form = CheckoutForm(request.POST, methods=codes, ships=plain.ships)
     if not form.is_valid():
         return show_page(request, cart, form, key=key, status=400)
     try:

@@ -25,7 +25,7 @@ from apps.orders.tokens import order_token
 from apps.promos.errors import PromoExhausted, PromoUsed
 from apps.web.forms import CheckoutForm
 from apps.web.views import waiting_room
-from apps.web.views.checkout.page import Notice, quote_of, show_page
+from apps.web.views.checkout.page import Notice, cart_now, quote_of, show_page
 
 REFUSALS = (
     OutOfStock,
@@ -105,7 +105,7 @@ def _refusal(request: HttpRequest, cart: CartView, error: Exception) -> Refusal:
 
 
 def _out_of_stock(request: HttpRequest, cart: CartView, error: OutOfStock) -> Notice:
-    names = {line.sku: line.name for line in quote_of(request, cart).lines}
+    names = {line.sku: line.name for line in quote_of(request, cart, cart_now(cart)).lines}
     return Notice(
         "Somebody was quicker.",
         "Nothing was ordered. What is left:",

@@ -33,6 +33,7 @@ from apps.web.views.checkout.earlier_orders import (
 from apps.web.views.checkout.page import (
     FIELDS,
     NO_PAYMENT,
+    cart_now,
     key_of,
     quote_of,
     show_page,
@@ -181,7 +182,8 @@ def _refresh(request: HttpRequest) -> HttpResponse:
     wanted = request.POST["refresh"]
     if wanted.startswith((TAKE_LEFT, WITHOUT)):
         email = request.POST.get("email", "")
-        cart = repaired(request, cart, quote_of(request, cart, email=email), wanted)
+        quote = quote_of(request, cart, cart_now(cart), email=email)
+        cart = repaired(request, cart, quote, wanted)
         if not cart.lines:
             return redirect("web:cart")
     return show_page(request, cart, _typed_form(request), key=key_of(request))

@@ -1,6 +1,6 @@
-"""The cached page of a product, in the pieces between which each visitor's CSRF token is inserted.
+"""The kept page of a product, as it is now.
 
-    page_parts.of("stoneware-mug")  ->  [b"<!doctype …", b"…</html>"], or None: Django renders it
+    product_pages.of("stoneware-mug")  ->  its Page, or None: Django renders it
 
 Redis is asked whether product and categories are still those that the page was made of, PostgreSQL
 how many units are available. What was built from the answers stays in this process: equal answers
@@ -23,8 +23,9 @@ from apps.catalog.browse import ProductDetail
 from apps.core.connections import drop_dead_connections
 from apps.web import page_cache
 from apps.web.context_processors import NavigationCategory, navigation_categories
+from apps.web.page_cache import Page
 from apps.web.product_cards import Card
-from apps.web.product_page import StockShown, made_of, related, stock_shown
+from apps.web.product_page import StockShown, made_of, related, stock_shown, tags_of
 
 PAGES = 256  # kept in this process: about 20 KB each
 NEIGHBOURS_SECONDS = 1.0
@@ -37,9 +38,9 @@ class _Seen:
 
     held: tuple[bytes | None, ...]
     detail: ProductDetail
-    frame: list[NavigationCategory]
+    frame: tuple[NavigationCategory, ...]
     # Until when the page is shared, and the page. One value, so that threads swap both at once.
-    shown: tuple[float, list[bytes]] = (0.0, [])
+    shown: tuple[float, Page | None] = (0.0, None)
 
 
 class _NotCached(Exception):
@@ -50,8 +51,8 @@ _seen: dict[str, _Seen] = {}
 _making_room = threading.Lock()  # two threads that evict the oldest at once: one finds it gone
 
 
-def of(slug: str) -> list[bytes] | None:
-    """The page of the product `slug` in pieces; None where Django has to answer."""
+def of(slug: str) -> Page | None:
+    """The page of the product `slug`; None where Django has to answer."""
     now = time.monotonic()
     seen = _seen.get(slug)
     if seen is not None:
@@ -107,10 +108,10 @@ def _neighbours(seen: _Seen, _second: int) -> tuple[Card, ...]:
 @lru_cache(maxsize=PAGES)
 def _cached(
     seen: _Seen, left: tuple[StockShown, ...], neighbours: tuple[Card, ...], _minutes: int
-) -> list[bytes]:
-    """The page in pieces. Raises _NotCached, which lru_cache does not keep."""
+) -> Page:
+    """The kept page. Raises _NotCached, which lru_cache does not keep."""
     key = page_cache.key_of(made_of(seen.detail, left, list(neighbours)), seen.frame)
-    parts = page_cache.kept_parts(key)
-    if parts is None:
+    page = page_cache.kept(key, tags_of(seen.detail))
+    if page is None:
         raise _NotCached
-    return parts
+    return page
