@@ -90,7 +90,7 @@ def load_order_detail(order_id: UUID) -> OrderDetail | None:
         return None
     lines = list(order.lines.all())
     steps = list(SagaStep.objects.filter(saga=order_id).order_by("-id")[: STEPS_SHOWN + 1])
-    payment = Payment.objects.filter(order_id=order_id).first()
+    payment = Payment.objects.filter(order_id=order_id, live=True).first()
     calls = list(payment.calls.order_by("-created_at", "-id")[: CALLS_SHOWN + 1]) if payment else []
     return OrderDetail(
         order=order,

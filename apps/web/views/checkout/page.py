@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from uuid import uuid4
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -17,7 +16,7 @@ from apps.payments.gateway_amounts import to_gateway
 from apps.shipping import rates
 from apps.web import product_cards
 from apps.web.forms import CheckoutForm
-from apps.web.sandbox_cards import CARDS
+from apps.web.sandbox_cards import CARDS, stripe_key
 from apps.web.views.checkout import form_cart
 from apps.web.views.checkout.repairs import repairs_of
 
@@ -106,11 +105,6 @@ def show_page(
 def costs_nothing(quote: Quote, method: str) -> bool:
     """Whether no card is asked for; not before it is known what shipping costs."""
     return bool(quote.lines and (method or not quote.ships)) and quote.total_amount == 0
-
-
-def stripe_key() -> str:
-    """Stripe's public key; empty where the sandbox stands in for Stripe."""
-    return "" if settings.USES_SANDBOX else settings.STRIPE_PUBLIC_KEY
 
 
 def quote_of(
