@@ -18,6 +18,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -90,6 +91,12 @@ def shop(
     gateways._forget_after_fork()
     shipping_rates.forget()
     tax_rates.forget()
+
+
+@pytest.fixture
+def declines_are_final(settings: Any) -> None:
+    """A declined order is undone at once: for tests whose subject is the undo."""
+    settings.PAYMENT_RETRY_TIME = timedelta(0)
 
 
 class Shop:

@@ -7,7 +7,7 @@ the saga turns back. Final at once is a decline
 - by which bank or gateway suspect the buyer (FINAL): who tries stolen cards gets no second try on
   goods that others would buy,
 - of the last of PAYMENT_ATTEMPTS cards,
-- for which no time is left: PAYMENT_RETRY_TIME is 0, or the hold has reached its cap,
+- for which no time is left: PAYMENT_RETRY_TIME is 0, or the hold has expired or reached its cap,
 - of an order that is being cancelled.
 
 Not a decline: an answer that got lost (the step asks again, under the same key), a request that the
@@ -64,7 +64,7 @@ def decide(claimed: Claimed, payments: Mapping[UUID, Payment]) -> dict[UUID, Out
         [
             pk
             for pk, step in declined.items()
-            if _may_follow(payments[pk]) and not step.cancel_requested
+            if _may_follow(payments[pk]) and not step.cancel_requested and not step.past_deadline
         ]
     )
     _begin_to_wait({pk: payments[pk] for pk in until}, until)
