@@ -62,6 +62,7 @@ class OrderDetail:
     more_steps: int
     decisions: Sequence[Decision]
     payment: Payment | None
+    tried_before: Sequence[Payment]
     refundable: int
     refunds: Sequence[Refund]
     calls: Sequence[GatewayCall]
@@ -105,6 +106,9 @@ def load_order_detail(order_id: UUID) -> OrderDetail | None:
         else 0,
         decisions=list(decision_log.about_order(order_id)[:DECISIONS_SHOWN]),
         payment=payment,
+        tried_before=list(
+            Payment.objects.filter(order_id=order_id, live=False).order_by("attempt")
+        ),
         refundable=refunds.refundable(payment) if payment else 0,
         refunds=list(payment.refunds.order_by("-created_at", "-id")) if payment else [],
         calls=calls[:CALLS_SHOWN],
