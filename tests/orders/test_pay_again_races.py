@@ -16,7 +16,7 @@ from apps.orders.models import OrderEvent
 from apps.orders.saga import engine
 from apps.orders.saga.claims import claim
 from apps.orders.saga.pay_again import GO_ON
-from apps.payments import attempts, refunds
+from apps.payments import attempts, charging, refunds
 from apps.payments.models import Payment
 from tests.orders.purchases import TOTAL, Shop, at_once
 
@@ -263,6 +263,43 @@ def test_lost_answers_while_paying_again_charge_once(
 
     assert charged(shop, order_id) == TOTAL
     shop.assert_confirmed(order_id)
+
+
+@pytest.fixture
+def second_card_known_by_webhook(shop: Shop, order_id: UUID) -> UUID:
+    """The worker died after it had asked; only the webhook told that the second card is good."""
+    shop.pay_again(order_id)
+    charging.ask(charging.authorizations([order_id]))
+    shop.hear("payment_intent.amount_capturable_updated")
+    assert shop.attempts(order_id) == [("failed", False), ("authorized", True)]
+    return order_id
+
+
+def test_order_goes_on_when_the_first_card_is_known_to_be_void(
+    shop: Shop, second_card_known_by_webhook: UUID
+) -> None:
+    shop.run()
+
+    assert shop.attempts(second_card_known_by_webhook) == [("voided", False), ("captured", True)]
+    shop.assert_confirmed(second_card_known_by_webhook)
+
+
+def test_order_whose_first_card_cannot_be_voided_ends_at_its_deadline(
+    shop: Shop, second_card_known_by_webhook: UUID
+) -> None:
+    order_id = second_card_known_by_webhook
+    shop.sandbox.faults({"fault": "outage"})
+    shop.run()
+    assert shop.order(order_id).status == "PENDING"
+
+    shop.pass_deadline(order_id)
+    shop.run()
+    assert shop.saga(order_id).state == "undoing"
+    shop.sandbox.faults()
+    shop.run_hurried(order_id)
+
+    assert charged(shop, order_id) == 0
+    shop.assert_cancelled(order_id)
 
 
 def test_cancelled_while_the_second_answer_is_unknown_gives_all_back(

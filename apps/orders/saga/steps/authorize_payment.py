@@ -12,7 +12,7 @@ from apps.orders import transitions
 from apps.orders.models import Order
 from apps.orders.saga import hold_times
 from apps.orders.saga.outcomes import CancelReason, Done, Outcome, Refused, Retry, Wait
-from apps.orders.saga.step import Claimed, Outcomes, ids, retry_after
+from apps.orders.saga.step import Claimed, ClaimedStep, Outcomes, ids, retry_after
 from apps.orders.saga.steps import another_card, unfit_payment
 from apps.orders.transitions import Transition
 from apps.payments import charging
@@ -74,7 +74,7 @@ def do(claimed: Claimed, results: list[GatewayResult]) -> Outcomes:
             case P.AUTHORIZED | P.CAPTURED if step.order_id in used_up:
                 outcome: Outcome = Refused(PROMO_USED, "The code has been used before.")
             case P.AUTHORIZED | P.CAPTURED if step.order_id in open_before:
-                outcome = _earlier_is_open(step.order_id, results)
+                outcome = _earlier_is_open(step, results)
             case P.AUTHORIZED | P.CAPTURED:
                 outcome = Done(payment.intent_id or "nothing to pay")
                 moves.append(Transition(step.order_id, S.PAYMENT_AUTHORIZED))
@@ -108,9 +108,11 @@ def do(claimed: Claimed, results: list[GatewayResult]) -> Outcomes:
     return outcomes
 
 
-def _earlier_is_open(order_id: UUID, results: list[GatewayResult]) -> Outcome:
+def _earlier_is_open(step: ClaimedStep, results: list[GatewayResult]) -> Outcome:
     """This card is good, and one that was tried before it is not given back yet."""
-    return _first_trouble(order_id, results, otherwise="an earlier attempt is not given back yet")
+    if step.past_deadline:
+        return Refused(EXPIRED, "The payment was not completed in time.")
+    return _first_trouble(step.order_id, results, otherwise="an earlier card is not given back")
 
 
 def _first_trouble(order_id: UUID, results: list[GatewayResult], *, otherwise: str) -> Outcome:
