@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from apps.api import pagination, parameters
 from apps.api.contract.money import price
-from apps.api.contract.order import OrderSummary, ReturnBody
+from apps.api.contract.order import OrderSummary, PaymentBody, ReturnBody
 from apps.api.contract.reading import read_body
 from apps.api.endpoint import ORDER_TOKEN, Endpoint, customer, sent, token_in
 from apps.api.idempotency import idempotent
@@ -23,6 +23,7 @@ from apps.api.pagination import Column
 from apps.orders import access, order_parts, payloads
 from apps.orders.fulfilment import cancellation, returns
 from apps.orders.models import Order
+from apps.orders.saga.pay_again import pay_again
 
 # UUIDv7: ids are in the order of time.
 NEWEST_FIRST = (Column("id", descending=True),)
@@ -81,6 +82,19 @@ class OrderEvents(OrderEndpoint):
         return Response(
             {"results": payloads.events_after(order, after_seq), "next": None, "previous": None}
         )
+
+
+@idempotent()
+class OrderPayments(OrderEndpoint):
+    """Another card, after one was declined."""
+
+    @described(calls.PAY_AGAIN)
+    def post(self, request: Request, order_id: UUID) -> Response:
+        body = read_body(PaymentBody, sent(request))
+        order = self.order(request, order_id)
+        pay_again(order.pk, payment_method=body.payment_method, actor=access.name_of(request.user))
+        order.refresh_from_db()
+        return Response(order_document(order), status=202)
 
 
 @idempotent()

@@ -147,6 +147,9 @@ ANSWERS: dict[type, Answer] = {
     # orders
     orders.OrderNotFound: _NOTHING_HERE,
     orders.NotCancellable: _says(409, "not_cancellable", "This order can no longer be cancelled."),
+    orders.NotPayable: _says(
+        409, "not_payable", "This order does not wait for another card, or its time is over."
+    ),
     orders.ReturnRefused: _return_refused,
     # accounts
     customers.AddressNotFound: _NOTHING_HERE,

@@ -30,6 +30,7 @@ v1 = [
     path("orders/<uuid:order_id>/", orders.OneOrder.as_view()),
     path("orders/<uuid:order_id>/status/", orders.OrderStatus.as_view()),
     path("orders/<uuid:order_id>/events/", orders.OrderEvents.as_view()),
+    path("orders/<uuid:order_id>/payments/", orders.OrderPayments.as_view()),
     path("orders/<uuid:order_id>/cancel/", orders.CancelOrder.as_view()),
     path("orders/<uuid:order_id>/returns/", orders.OrderReturns.as_view()),
     path("waiting-rooms/<slug:slug>/", waiting_rooms.WaitingRoom.as_view()),

@@ -40,6 +40,7 @@ CAPS: Mapping[str, tuple[Cap, ...]] = {
     "return_received": (Cap(10, HOUR), Cap(30, DAY)),
     "return_refused": (Cap(10, HOUR), Cap(30, DAY)),
     "refund_sent": (Cap(30, HOUR), Cap(100, DAY)),
+    "payment_declined": (Cap(5, HOUR), Cap(15, DAY)),
     "order_cancelled": (Cap(5, HOUR), Cap(15, DAY)),
     "password_reset": (Cap(1, timedelta(minutes=5)), Cap(3, HOUR), Cap(6, DAY)),
     "password_changed": (Cap(5, HOUR), Cap(10, DAY)),

@@ -32,6 +32,7 @@ NEEDS: dict[str, frozenset[str]] = {
     | {"lines", "subtotal", "discount", "shipping", "tax", "total", "address", "estimate"},
     # With a true `unpaid` the payment failed: the order was not called off, its mail says so.
     "order_cancelled": _FOR_ALL | {"reason", "refund"},
+    "payment_declined": _FOR_ALL | {"total", "until"},
     "order_shipped": _FOR_ALL | {"tracking_number", "carrier", "estimate", "address"},
     "return_announced": _FOR_ALL | {"return_number", "lines", "send_to", "what_to_do"},
     "return_received": _FOR_ALL | {"lines", "refund", "not_accepted", "reason"},
@@ -43,7 +44,7 @@ NEEDS: dict[str, frozenset[str]] = {
 OURS = frozenset(
     {"number", "url", "lines", "estimate", "carrier", "tracking_number"}
     | {"subtotal", "discount", "shipping", "shipping_tax", "tax", "total", "refund"}
-    | {"unshipped", "unpaid"}
+    | {"unshipped", "unpaid", "until"}
     | {"not_accepted", "return_number", "send_to", "what_to_do", "what_for"}
 )
 REASON_MAX = 300  # characters; a name or a line of an address has fewer (free_text.LONGEST)

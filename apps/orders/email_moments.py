@@ -31,6 +31,7 @@ NOT_BEFORE: Mapping[str, Moment] = {
     "return_received": Moment.PAID,
     "return_refused": Moment.PAID,
     "refund_sent": Moment.PAID,
+    "payment_declined": Moment.IN_EARNEST,
     "order_cancelled": Moment.IN_EARNEST,
 }
 TOO_EARLY = "the payment was never begun in earnest: the address may be a stranger's"

@@ -6,6 +6,7 @@ return_emails.py.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -112,6 +113,29 @@ def _refunded_before(order_ids: Collection[UUID]) -> dict[UUID, int]:
         .filter(sum__lt=F("payment__captured_amount"))
     )
     return dict(before.values_list("payment__order_id", "sum")) if order_ids else {}
+
+
+def declined(until: Mapping[UUID, datetime]) -> list[Message]:
+    """“Your card was declined”, one an order however many cards are tried.
+
+    until: by order id, how long it can be paid with another card.
+    """
+    orders = list(Order.objects.filter(pk__in=list(until)).select_related("user"))
+    too_early = withheld("payment_declined", orders)
+    return [
+        compose(
+            "payment_declined",
+            common(order)
+            | {
+                "total": money.for_people(order.total_amount, order.currency),
+                "until": f"{until[order.pk]:%H:%M} UTC",
+            },
+            order_id=order.pk,
+            to=order.email,
+            withheld=too_early.get(order.pk, ""),
+        )
+        for order in orders
+    ]
 
 
 def shipped(order: Order, shipment: Shipment) -> Message:

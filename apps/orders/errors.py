@@ -94,6 +94,10 @@ class NotCancellable(Exception):
     """The goods have left, or the order is over."""
 
 
+class NotPayable(Exception):
+    """The order does not wait for another card: it is paid or over, or its time is."""
+
+
 class ReturnRefused(Exception):
     """Not delivered, or more than was bought; `errors` are (field, code, message)."""
 

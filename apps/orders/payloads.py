@@ -119,6 +119,11 @@ def links(order_id: UUID, *, base_url: str, token: str = "") -> dict[str, str]:
     }
 
 
+def payments_url(order_id: UUID) -> str:
+    """Where a client POSTs another card for an order whose payment was declined."""
+    return f"{settings.SHOP_URL}/api/v1/orders/{order_id}/payments/"
+
+
 def page_url(order_id: UUID) -> str:
     """The URL of the order's page with its token: for mails."""
     return f"{settings.SHOP_URL}/orders/{order_id}/?token={tokens.order_token(order_id)}"

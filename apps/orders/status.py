@@ -73,7 +73,7 @@ class StatusRow:
 
 STATUSES: Mapping[str, StatusRow] = {
     S.PENDING: StatusRow(
-        follows=(),  # an order begins here
+        follows=(S.PAYMENT_FAILED,),  # an order begins here, and comes back to pay again
         message="Order received. Your items are held for you.",
         headline="We have your order.",
         short="received",
@@ -109,6 +109,7 @@ STATUSES: Mapping[str, StatusRow] = {
         stages=(DONE, FAILED, TODO, TODO, TODO),
         tone=" bad",
         colour="danger",
+        before_shipment=True,  # the shopper gives up, or its time is over
     ),
     S.CONFIRMED: StatusRow(
         follows=(S.PAYMENT_AUTHORIZED,),
@@ -182,4 +183,4 @@ SOLD = tuple(status for status, row in STATUSES.items() if row.sold)
 RETURNABLE = tuple(status for status, row in STATUSES.items() if row.returnable)
 SETTLED = tuple(status for status, row in STATUSES.items() if row.settled)
 # From these an undone order becomes CANCELLED; from REQUIRES_ACTION by way of PAYMENT_FAILED.
-UNDOABLE = (*BEFORE_SHIPMENT, S.PAYMENT_FAILED)
+UNDOABLE = BEFORE_SHIPMENT

@@ -49,9 +49,9 @@ def accept_part(order_id: UUID) -> bool:
     A decision of staff, who have the rest in another way or do without it. In the caller's
     transaction.
     """
-    accepted = Payment.objects.filter(order_id=order_id, status=S.PARTLY_CAPTURED).update(
-        status=S.CAPTURED, updated_at=Now()
-    )
+    accepted = Payment.objects.filter(
+        order_id=order_id, live=True, status=S.PARTLY_CAPTURED
+    ).update(status=S.CAPTURED, updated_at=Now())
     return bool(accepted)
 
 

@@ -73,17 +73,34 @@ class RefundRefused(Exception):
     """The amount exceeds what is left of the payment, or nothing was captured."""
 
 
-def request_refund(order_id: UUID, *, amount: int, purpose: str, reason: str, actor: str) -> Refund:
+def request_refund(
+    order_id: UUID,
+    *,
+    amount: int,
+    purpose: str,
+    reason: str,
+    actor: str,
+    payment_id: UUID | None = None,
+) -> Refund:
     """Record a refund of `amount` minor units; a worker then sends it.
+
+    payment_id: the attempt that was captured; None: the order's live one.
 
     The same purpose again returns the refund that is there. Raises RefundRefused.
     """
     with transaction.atomic():
         # Without this lock two partial refunds both see the whole rest.
-        payment = Payment.objects.select_for_update(no_key=True).get(order_id=order_id)
+        payment = _locked_of(order_id, payment_id)
         refund = open_refund(payment, amount=amount, purpose=purpose, reason=reason, actor=actor)
         transaction.on_commit(lambda: dispatch.enqueue_on_commit("payments.send_refunds"))
     return refund
+
+
+def _locked_of(order_id: UUID, payment_id: UUID | None) -> Payment:
+    locked = Payment.objects.select_for_update(no_key=True)
+    if payment_id is not None:
+        return locked.get(pk=payment_id)
+    return locked.get(order_id=order_id, live=True)
 
 
 def open_for_rest(payment: Payment, *, reason: str) -> Refund | None:
@@ -237,13 +254,13 @@ def _take_back(refund: Refund, sent: GatewayRefund) -> int:
     return written
 
 
-def adopt(order_id: UUID, sent: GatewayRefund, *, actor: str, reason: str) -> Refund:
+def adopt(payment_id: UUID, sent: GatewayRefund, *, actor: str, reason: str) -> Refund:
     """Record a refund that was made at the gateway itself, in the caller's transaction.
 
     The same refund again returns the row that is there. Raises RefundRefused when it exceeds
     what is left.
     """
-    payment = Payment.objects.select_for_update(no_key=True).get(order_id=order_id)
+    payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
     purpose = f"gateway:{sent.id}"
     refund = open_refund(payment, amount=sent.amount, purpose=purpose, reason=reason, actor=actor)
     settle(refund.pk, sent)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Sum
+from django.utils import timezone
 
 from apps.catalog import prices
 from apps.customers import printed_address
@@ -12,9 +13,12 @@ from apps.orders import order_parts, paid, payloads, unshipped
 from apps.orders.fulfilment import cancellation
 from apps.orders.models import Order, OrderLine, ReturnLine
 from apps.orders.return_instructions import instructions_for
+from apps.orders.saga import pay_again
 from apps.orders.status import STATUSES
+from apps.payments.gateway_amounts import to_gateway
 from apps.shipping.models import Shipment
 from apps.web import order_endings, product_cards, status_display
+from apps.web.sandbox_cards import CARDS, stripe_key
 
 CARRIERS = {"local": "our own van"}
 
@@ -29,7 +33,13 @@ class ReturnForm:
 
 
 def context_of(
-    order: Order, *, token: str, base_url: str, can_reorder: bool, form: ReturnForm
+    order: Order,
+    *,
+    token: str,
+    base_url: str,
+    can_reorder: bool,
+    form: ReturnForm,
+    card_error: str = "",
 ) -> dict[str, Any]:
     """For web/order.html. `base_url`: scheme and host by which the shopper reached the page."""
     events = payloads.events_after(order, 0)
@@ -38,7 +48,10 @@ def context_of(
     shipment = Shipment.objects.filter(order_id=order.pk).exclude(state="cancelled").first()
     lines = list(order.lines.all())
     shown = order_endings.shown_of(order)
+    settled = unshipped.statuses_of(order)[order.status].settled
     asks_bank = bool(action.get("url")) and order.status == "REQUIRES_ACTION"
+    can_pay_again = pay_again.is_payable(order)
+    until = _moment(action.get("until")) if asks_bank or can_pay_again else None
     unpaid = order_endings.is_payment_failure(order)
     return {
         "order": order,
@@ -48,9 +61,17 @@ def context_of(
         "stages": status_display.stages_of(order, shown),
         "status_display": status_display.for_script(order),
         "events": [event | {"at": datetime.fromisoformat(event["updated_at"])} for event in events],
-        "settled": unshipped.statuses_of(order)[order.status].settled,
+        "settled": settled,
         "asks_bank": asks_bank,
-        "asks_until": _moment(action.get("until")) if asks_bank else None,
+        "can_pay_again": can_pay_again,
+        "until": until,
+        "seconds_left": max(0, int((until - timezone.now()).total_seconds())) if until else 0,
+        "card_error": card_error,
+        "cards": CARDS,
+        "stripe_key": stripe_key(),
+        "stripe_amount": to_gateway(order.total_amount, order.currency),
+        # Nothing moves by itself while the shopper chooses a card, and the page would lose it.
+        "looks_again": not settled and not can_pay_again,
         "can_cancel": cancellation.is_cancellable(order),
         "can_reorder": can_reorder and not unpaid,
         "can_pay_another_way": unpaid,

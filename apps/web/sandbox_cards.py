@@ -1,10 +1,13 @@
-"""How a sandbox order can be paid: Stripe's documented test tokens, as a list of choices.
+"""With which cards an order can be paid: Stripe's form, or in the sandbox a list of choices.
 
-https://docs.stripe.com/testing. The digits are the last four of the cards that the tokens stand
-for; no number is ever typed here, so the checkout works without scripts.
+The choices are Stripe's documented test tokens, https://docs.stripe.com/testing. The digits are the
+last four of the cards that the tokens stand for; no number is ever typed here, so the checkout
+works without scripts.
 """
 
 from dataclasses import dataclass
+
+from django.conf import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,8 @@ CARDS = (
         "…9995",
     ),
 )
+
+
+def stripe_key() -> str:
+    """Stripe's public key; empty where the sandbox stands in for Stripe."""
+    return "" if settings.USES_SANDBOX else settings.STRIPE_PUBLIC_KEY

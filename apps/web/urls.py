@@ -36,6 +36,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/", orders.order, name="order"),
     path("orders/<uuid:order_id>/bank/", orders.to_the_bank, name="order-bank"),
     path("orders/<uuid:order_id>/back/", orders.back_from_bank, name="order-back"),
+    path("orders/<uuid:order_id>/pay/", orders.pay_order, name="order-pay"),
     path("orders/<uuid:order_id>/cancel/", orders.cancel_order, name="order-cancel"),
     path("orders/<uuid:order_id>/again/", order_again.order_again, name="order-again"),
     path("orders/<uuid:order_id>/return/", orders.return_order, name="order-return"),

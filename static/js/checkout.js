@@ -4,6 +4,8 @@
 // hold prices are replaced (data-part), not while a pointer is down, and a field is filled only from
 // the address book, and only if nobody has typed into it since it was asked for.
 
+import { setUpCardForm } from "./card_form.js";
+
 const form = document.querySelector("[data-checkout]");
 const ADDRESS = ["name", "country", "line1", "line2", "city", "region", "postal_code", "phone"];
 const PRICED_BY = ["country", "region", "shipping_method", "email"];
@@ -142,41 +144,4 @@ addEventListener("pagehide", () => {
 
 // --- Stripe ---------------------------------------------------------------------------------------
 
-const stripe = setUpStripe();
-
-function setUpStripe() {
-  const place = form.querySelector("[data-stripe]");
-  if (!place || !window.Stripe) return null;
-  const client = window.Stripe(place.dataset.key);
-  const elements = client.elements({
-    mode: "payment",
-    // Stripe refuses the amount zero; a cart that costs nothing needs no payment.
-    amount: Math.max(Number(place.dataset.amount), 50),
-    currency: place.dataset.currency,
-    // The shop creates payment intents for cards only.
-    paymentMethodTypes: ["card"],
-    captureMethod: "manual",
-    paymentMethodCreation: "manual",
-  });
-  elements.create("payment").mount(place);
-  const problem = document.getElementById("payment-error");
-  const fail = (error) => {
-    problem.textContent = error.message;
-    problem.hidden = false;
-    sent = false;
-    for (const button of form.querySelectorAll("button[disabled]")) button.disabled = false;
-  };
-  form.addEventListener("submit", async (event) => {
-    const token = form.querySelector("[name=payment_method]");
-    if (token.value || event.submitter?.name) return; // a button with a name orders nothing
-    event.preventDefault();
-    problem.hidden = true;
-    const { error: incomplete } = await elements.submit();
-    if (incomplete) return fail(incomplete);
-    const { error, paymentMethod } = await client.createPaymentMethod({ elements });
-    if (error) return fail(error);
-    token.value = paymentMethod.id;
-    form.requestSubmit();
-  });
-  return { amount: (amount) => amount > 0 && elements.update({ amount }) };
-}
+const stripe = setUpCardForm(form, () => (sent = false));

@@ -4,6 +4,7 @@
 // connection loses nothing. Where no websocket works, the status is polled with its ETag. Because
 // a push can get lost without an error, the status is also polled, rarely, beside a websocket.
 
+import { setUpCardForm } from "./card_form.js";
 import { localise, timeElement, withLocalClock } from "./times.js";
 
 const page = document.querySelector("[data-order]");
@@ -66,8 +67,10 @@ function showState(label, stages) {
 }
 
 function act(action) {
-  // The link goes through the shop, which extends the hold on the units.
-  page.querySelector("[data-action]").hidden = !/^https?:\/\//.test(action?.url || "");
+  // The link goes through the shop, which extends the hold on the units. Paying with another card
+  // has a form of its own, which comes with the page.
+  const toBank = action?.type === "redirect" && /^https?:\/\//.test(action.url || "");
+  page.querySelector("[data-action]").hidden = !toBank;
   if (action?.until) page.querySelector("[data-deadline]").replaceChildren(timeElement(action.until, "clock"));
 }
 
@@ -92,6 +95,7 @@ async function fetchExtras() {
       const other = fresh.querySelector(`[data-swap="${part.dataset.swap}"]`);
       if (other) part.replaceChildren(...document.adoptNode(other).childNodes);
     }
+    beginPayAgain({ late: true });
   } catch {
     // The next transition tries again.
   }
@@ -220,4 +224,30 @@ addEventListener("pageshow", (event) => {
   if (event.persisted && !socket) connect();
 });
 
+// --- Paying with another card -----------------------------------------------------------------
+
+// How long the units are held: counted from what the server said, whatever this clock shows.
+let ticking = 0;
+function beginPayAgain({ late = false } = {}) {
+  const form = page.querySelector("[data-card-form]");
+  if (form?.dataset.ready) return;
+  clearInterval(ticking);
+  if (!form) return;
+  form.dataset.ready = "1";
+  // The page was opened before the card was declined: Stripe's library is not on it.
+  if (late && form.querySelector("[data-stripe]") && !window.Stripe) return location.reload();
+  setUpCardForm(form);
+  const shown = form.querySelector("[data-countdown]");
+  const until = performance.now() + Number(shown.dataset.countdown) * 1000;
+  const tick = () => {
+    const left = Math.max(0, Math.round((until - performance.now()) / 1000));
+    const seconds = String(left % 60).padStart(2, "0");
+    shown.textContent = ` (${Math.floor(left / 60)}:${seconds} left)`;
+    if (!left) clearInterval(ticking);
+  };
+  tick();
+  ticking = setInterval(tick, 1000);
+}
+
+beginPayAgain();
 connect();

@@ -52,6 +52,17 @@ def count(value: str) -> int:
     return int(value)
 
 
+def seconds(*, most: int) -> Callable[[str], int]:
+    """Reads a duration: a whole number of seconds from 0 to `most`."""
+
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit()) or len(value) > 9 or int(value) > most:
+            raise ValueError(f"expected whole seconds from 0 to {most}, got {value!r}")
+        return int(value)
+
+    return parse
+
+
 def positive_count(value: str) -> int:
     """A whole number from 1."""
     if not value.isdigit() or int(value) == 0:

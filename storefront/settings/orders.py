@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from storefront.settings.base import DEVELOPMENT
-from storefront.settings.environment import count, one_of, read
+from storefront.settings.environment import count, one_of, read, seconds
 
 SHOP_CURRENCY = "USD"
 # Where shoppers send returns to, one line each as on a parcel.
@@ -23,6 +23,10 @@ if DEVELOPMENT:
 # How long a shopper may leave the bank's confirmation unanswered before the units are released. It
 # is HOLD_TIME for a shopper who has gone from our page to the bank's.
 ACTION_TIME = min(timedelta(minutes=5), HOLD_TIME)
+# How long the units of an order are held after a card was declined, so that the shopper can pay
+# with another one; 0: the order is called off at once. Never past HOLD_TIME_CAP.
+PAYMENT_RETRY_TIME = timedelta(seconds=read("PAYMENT_RETRY_TIME", seconds(most=86_400), 600))
+PAYMENT_ATTEMPTS = 5  # cards that are tried for one order: it must not be a way to test stolen ones
 # What one order, and one customer, may have; a product and a flash sale may say otherwise.
 UNITS_PER_LINE = 100  # of one SKU in one order
 UNITS_PER_ORDER = 500  # of all SKUs in one order

@@ -15,8 +15,10 @@ from apps.api.models import KeptAnswer
 from apps.api.urls import v1
 from apps.customers.models import Address, User
 from apps.orders.models import Order, Return, Saga
+from apps.payments.models import Payment
 from tests.api.conftest import Api, problem
 from tests.factories import ADDRESS, PASSWORD, a_flash_sale, a_mug, make_bob
+from tests.orders.declined import decline
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 NEW = {"email": "carol@example.com", "password": "slow-morning-9", "name": "Carol"}
@@ -36,7 +38,9 @@ def order(guest) -> Order:
     return Order.objects.get()
 
 
-@pytest.fixture(params=["carts", "register", "addresses", "cancel", "returns", "waiting room"])
+@pytest.fixture(
+    params=["carts", "register", "addresses", "cancel", "payments", "returns", "waiting room"]
+)
 def call(request, api, alice, guest, order, mug) -> tuple[Api, str, Any, Any, Callable[[], int]]:
     """(client, path, body, another body, how often it was done) of each call."""
     path = f"/orders/{order.pk}/"
@@ -55,6 +59,11 @@ def call(request, api, alice, guest, order, mug) -> tuple[Api, str, Any, Any, Ca
         case "cancel":
             asked = Saga.objects.filter(cancel_requested_at__isnull=False)
             return api, f"{path}cancel/", {}, {"x": 1}, asked.count
+        case "payments":
+            decline(order)
+            tried = Payment.objects.filter(attempt=2)
+            other = {"payment_method": "pm_card_mastercard"}
+            return api, f"{path}payments/", {"payment_method": "pm_card_visa"}, other, tried.count
         case "returns":
             Order.objects.update(status="DELIVERED")
             other = returned | {"reason": "too large"}

@@ -24,6 +24,7 @@ from tests.factories import (
     a_mug,
     ship_everywhere,
 )
+from tests.orders.declined import decline
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +180,11 @@ def test_answers_are_what_the_schema_says(schema, shop, alice):
     witness(status, "/orders/{order_id}/status/")
     witness(api.get(f"{path}status/", If_None_Match=status["ETag"]), "/orders/{order_id}/status/")
     witness(api.get(f"{path}events/"), "/orders/{order_id}/events/")
+    card, payments = {"payment_method": "pm_card_visa"}, "/orders/{order_id}/payments/"
+    witness(api.post(f"{path}payments/", card), payments, "post")
+    decline(Order.objects.get(pk=placed["id"]))
+    witness(api.get(f"{path}status/"), "/orders/{order_id}/status/")
+    witness(api.post(f"{path}payments/", card), payments, "post")
     witness(api.post(f"{path}cancel/"), "/orders/{order_id}/cancel/", "post")
     returned = {"lines": [{"sku": mug.sku, "quantity": 1}], "reason": "too small"}
     witness(api.post(f"{path}returns/", returned), "/orders/{order_id}/returns/", "post")

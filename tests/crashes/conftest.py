@@ -34,6 +34,7 @@ def shop(library_tables: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "SANDBOX_LATENCY_MS": str(LATENCY_MS),
             "SANDBOX_WEBHOOK_RETRY_MS": "200",
             "RATE_LIMITS": "off",
+            "PAYMENT_RETRY_TIME": "0",  # a decline is undone at once: the points of the undo
             "FAILPOINTS": str(points),
         },
     )

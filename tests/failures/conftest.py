@@ -11,10 +11,17 @@ from apps.orders.intake import queue
 from apps.orders.intake.pending import Accepted, Pending
 from tests.failures.shoppers import Shopper
 from tests.orders.checkouts import another_process
-from tests.orders.purchases import Shop, committed_database, shop
+from tests.orders.purchases import Shop, committed_database, declines_are_final, shop
 from tests.payments.conftest import sandbox, sandbox_process
 
-__all__ = ["another_process", "committed_database", "sandbox", "sandbox_process", "shop"]
+__all__ = [
+    "another_process",
+    "committed_database",
+    "declines_are_final",
+    "sandbox",
+    "sandbox_process",
+    "shop",
+]
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from tests.web.conftest import Visitor
 # --- Cart can never complete after a compensation -------------------------------------------------
 
 
+@pytest.mark.usefixtures("declines_are_final")
 @pytest.mark.parametrize("failure", ["declined", "refused at the bank", "no shipment", "lost hold"])
 def test_cart_completes_after_its_first_order_was_undone(
     shop: Shop, alice: Shopper, monkeypatch: pytest.MonkeyPatch, failure: str
@@ -81,6 +82,7 @@ def test_cart_of_an_order_that_is_being_undone_says_so_and_is_free_when_it_is_ov
     shop.assert_confirmed(second)
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_customers_cart_comes_back_from_a_cancelled_order_and_completes(shop: Shop) -> None:
     alice = Visitor(raise_request_exception=False)
     alice.force_login(make_alice())

@@ -127,6 +127,7 @@ def test_3d_secure_counts_a_promo_once(shop: Shop, alice: Shopper) -> None:
     shop.assert_confirmed(order_id)
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_3d_secure_refused_gives_a_promo_back_once(
     shop: Shop, alice: Shopper, bob: Shopper
 ) -> None:

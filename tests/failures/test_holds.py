@@ -101,6 +101,7 @@ def test_shopper_is_not_blocked_by_their_own_hold(shop: Shop, alice: Shopper, bo
     shop.assert_confirmed(order_id)
 
 
+@pytest.mark.usefixtures("declines_are_final")
 @pytest.mark.parametrize("end", ["declined", "cancelled", "refused at the bank"])
 def test_shopper_whose_order_ended_buys_the_same_last_unit_at_once(
     shop: Shop, alice: Shopper, end: str

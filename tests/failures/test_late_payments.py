@@ -77,6 +77,7 @@ def thirty_refused(shop: Shop) -> tuple[Any, list[UUID]]:
     return mug, order_ids
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_failed_webhooks_end_every_order_and_free_its_unit(
     shop: Shop, alice: Shopper, thirty_refused: tuple[Any, list[UUID]]
 ) -> None:
@@ -94,6 +95,7 @@ def test_failed_webhooks_end_every_order_and_free_its_unit(
     shop.assert_confirmed(bought(shop, alice.buys((mug, 30))))
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_failed_webhooks_that_never_come_leave_no_order_pending_past_its_deadline(
     shop: Shop, thirty_refused: tuple[Any, list[UUID]]
 ) -> None:

@@ -41,6 +41,7 @@ def mail_again() -> None:
 # --- "Order placed" sent, then undone -------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("declines_are_final")
 @pytest.mark.parametrize("failure", ["declined", "lost hold", "capture refused", "no shipment"])
 def test_confirmation_is_never_sent_for_an_order_that_is_undone(
     shop: Shop, alice: Shopper, monkeypatch: pytest.MonkeyPatch, failure: str

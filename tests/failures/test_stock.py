@@ -179,6 +179,7 @@ def test_control_two_lines_checked_separately_pass_a_stock_that_is_too_small(
 
 
 @pytest.mark.race
+@pytest.mark.usefixtures("declines_are_final")
 def test_counters_do_not_drift_while_orders_come_and_go(shop: Shop, two_processes: None) -> None:
     """Eight shoppers buy, are declined and change their minds while two workers carry on."""
     mug, promo = a_mug(stock=60), PromoFactory(code="RUSH", total_limit=40)

@@ -135,7 +135,7 @@ def by_api(url: str, secrets: Secrets, shown: list[str]) -> str:
     for placed in (declined, asked, paid):
         secrets.add("an order's token", placed.token)
         shown.append(app.ask("GET", f"/orders/{placed.id}/", X_Order_Token=placed.token[:-1]).text)
-    app.follow(declined, "CANCELLED")
+    app.follow(declined, "PAYMENT_FAILED")
     action = app.follow(asked, "REQUIRES_ACTION")["next_action"]
     back = answer_challenge(action["url"], "approve")
     for shape in (SHAPES["a client secret"],):

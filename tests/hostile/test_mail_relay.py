@@ -42,10 +42,13 @@ def test_twelve_orders_with_a_bad_card_send_nothing_to_whom_they_name(shop: Shop
             shipping_address=ADDRESS | {"name": SPAM, "city": SPAM},
         )
         shop.run()
+        assert victim.sees(order_id) == "PAYMENT_FAILED"
+        shop.pass_deadline(order_id)
+        shop.run()
         orders.append(order_id)
 
     assert sent_kinds() == []
-    assert withheld() == [email_moments.TOO_EARLY] * 12
+    assert withheld() == [email_moments.TOO_EARLY] * 24, "declined, and called off"
     for order_id in orders:
         assert victim.sees(order_id) == "CANCELLED"
         events = victim.get(
@@ -76,8 +79,12 @@ def test_shopper_who_refused_at_the_bank_gets_a_mail(shop: Shop) -> None:
     shop.hear()
     shop.run()
 
+    assert alice.sees(order_id) == "PAYMENT_FAILED"
+    assert sent_kinds() == ["declined"]
+    shop.pass_deadline(order_id)
+    shop.run()
     assert alice.sees(order_id) == "CANCELLED"
-    assert sent_kinds() == ["through"]
+    assert sent_kinds() == ["declined", "through"]
 
 
 def test_shopper_whose_money_was_reserved_gets_a_mail(
@@ -103,7 +110,7 @@ def test_an_account_gets_mail_at_its_own_mailbox_once_it_has_paid(
     alice.buys(payment_method=DECLINED, email="alice@example.com" if own else "bob@example.com")
     shop.run()
 
-    assert sent_kinds() == ["confirmed"] * has_paid + ["through"] * (own and has_paid)
+    assert sent_kinds() == ["confirmed"] * has_paid + ["declined"] * (own and has_paid)
 
 
 def test_a_strangers_words_in_a_mail_have_nothing_to_click(shop: Shop) -> None:

@@ -135,6 +135,18 @@ class App:
                 time.sleep(0.05)
         raise AssertionError(f"{placed.number} is {status['status']}, not {' or '.join(wanted)}")
 
+    def pay_again(self, placed: Placed, card: str) -> None:
+        """Try another card, after one was declined."""
+        body = {"payment_method": card}
+        answer = self.ask(
+            "POST", f"/orders/{placed.id}/payments/", body, X_Order_Token=placed.token
+        )
+        assert answer.status_code == 202, answer.text
+
+    def cancel(self, placed: Placed) -> None:
+        answer = self.ask("POST", f"/orders/{placed.id}/cancel/", X_Order_Token=placed.token)
+        assert answer.status_code == 202, answer.text
+
     def moves(self, placed: Placed) -> list[str]:
         """Every status the order had; that `seq` counts them without a gap is asserted."""
         answer = self.ask("GET", placed.links["events"], X_Order_Token=placed.token)

@@ -159,7 +159,9 @@ def test_orders(
     for placed in (confirmed, delivered, cancelled):
         app.follow(placed, "CONFIRMED")
     app.follow(asked, "REQUIRES_ACTION")
-    app.follow(declined, "CANCELLED")
+    app.follow(declined, "PAYMENT_FAILED")
+    lapsed = app.buy((goods.mug.sku, 1), card="pm_card_visa_chargeDeclinedStolenCard")
+    app.follow(lapsed, "CANCELLED")
     app.ask("POST", f"/orders/{cancelled.id}/cancel/", X_Order_Token=cancelled.token)
     app.follow(cancelled, "CANCELLED")
     done = live_stack.manage("shell", "-c", HAND_OVER.format(id=delivered.id))
@@ -167,6 +169,7 @@ def test_orders(
 
     looks.at(_page(asked), "order, the bank asks")
     looks.at(_page(declined), "order, declined")
+    looks.at(_page(lapsed), "order, not paid")
     looks.at(_page(cancelled), "order, called off")
     looks.at(_page(confirmed), "order, confirmed")
     window.press(".ask summary")

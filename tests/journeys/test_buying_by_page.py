@@ -49,9 +49,25 @@ def test_from_the_product_to_the_parcel(guest: Browser, app: App, goods: Goods) 
     assert "An empty bowl." in guest.open("/cart/").text
 
 
-def test_with_a_card_that_is_declined(guest: Browser, app: App, goods: Goods) -> None:
+def test_with_another_card_after_one_that_is_declined(
+    guest: Browser, app: App, goods: Goods
+) -> None:
     guest.add_to_cart(goods.mug.slug)
     guest.check_out(card=DECLINED)
+    placed = guest.placed()
+    app.follow(placed, "PAYMENT_FAILED")
+
+    guest.open(guest.page.url)
+    assert "Your card was declined. You can pay with another card until" in text_of(guest)
+    guest.submit(f"/orders/{placed.id}/pay/", payment_method=VISA)
+
+    assert guest.path == f"/orders/{placed.id}/"
+    assert app.follow(placed)["status"] == "CONFIRMED"
+
+
+def test_with_a_card_that_is_declined_for_good(guest: Browser, app: App, goods: Goods) -> None:
+    guest.add_to_cart(goods.mug.slug)
+    guest.check_out(card="pm_card_visa_chargeDeclinedStolenCard")
     placed = guest.placed()
     page = guest.page.url
 

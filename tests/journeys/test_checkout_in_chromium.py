@@ -9,6 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.journeys.conftest import Goods, SandboxControl
+from tests.journeys.lapsed import lapse
 from tests.journeys.shopper import CHALLENGED, DECLINED, VISA, App
 from tests.journeys.site_window import ShopWindow, fresh_visitor
 from tools.stack import Stack
@@ -150,7 +151,7 @@ def test_tax_is_told_once_the_address_is_there(window: ShopWindow, goods: Goods)
 
 @pytest.mark.parametrize("failure", ["declined", "refused at the bank"])
 def test_failed_payment_leads_back_to_the_filled_form(
-    window: ShopWindow, goods: Goods, sandbox: SandboxControl, failure: str
+    window: ShopWindow, goods: Goods, sandbox: SandboxControl, live_stack: Stack, failure: str
 ) -> None:
     window.put_into_cart(goods.mug.slug)
     window.open("/checkout/")
@@ -164,13 +165,16 @@ def test_failed_payment_leads_back_to_the_filled_form(
         window.until(lambda: "/3d-secure/" in window.chrome.current_url, "the bank's page is there")
         window.press('button[value="refuse"]')
         window.until_at("/orders/")
-    window.until(lambda: window.all(".again button"), "there is a way back")
+    window.until(lambda: window.all(".pay-again"), "another card can be tried")
+    window.until(lambda: "left)" in window.text("[data-countdown]"), "and for how long")
+    lapse(live_stack)
+    window.until(lambda: window.all("form.again button"), "there is a way back")
     window.until_text("[data-label]", "Not paid.")
     # The bar shows the failure, and nothing that was not reached.
     assert len(window.all(".track .failed")) == 1
     assert not window.all(".track [data-stage=paid].done")
 
-    window.press(".again button")
+    window.press("form.again button")
     window.until_at("/checkout/")
 
     assert "The payment did not go through." in window.text("[data-focus]")
@@ -181,6 +185,30 @@ def test_failed_payment_leads_back_to_the_filled_form(
     window.place_order()
     window.until_ordered()
     window.until_text("[data-label]", "We are packing.")
+
+
+def test_declined_order_is_paid_with_another_card_on_its_page(
+    window: ShopWindow, goods: Goods, sandbox: SandboxControl
+) -> None:
+    window.put_into_cart(goods.mug.slug)
+    window.open("/checkout/")
+    window.fill_in(DECLINED)
+    window.place_order()
+    window.until_ordered()
+    window.until(lambda: window.all(".pay-again"), "another card can be tried")
+    order_page = window.chrome.current_url
+    assert "Your card was declined." in window.text("[data-message]")
+
+    window.choose("payment_method", DECLINED)
+    window.press(".pay-again button[type=submit]")
+    window.until(lambda: len(window.all("[data-timeline] li")) == 4, "declined once more")
+    window.until(lambda: window.all(".pay-again"), "and yet another card can be tried")
+    window.choose("payment_method", VISA)
+    window.press(".pay-again button[type=submit]")
+
+    window.until_text("[data-label]", "We are packing.")
+    assert window.chrome.current_url == order_page
+    assert not window.all(".pay-again")
 
 
 def test_sold_out_line_leads_back_to_the_filled_form(

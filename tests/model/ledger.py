@@ -91,7 +91,7 @@ class Paper:
         """The shop said yes. Fails when it had to say no."""
         assert not self.refusals(wish), f"{wish} was accepted in spite of {self.refusals(wish)}"
         paid_for, total = self.price(wish)
-        sale = Sale(order_id, wish, request, paid_for, total)
+        sale = Sale(order_id, wish, request, paid_for, total, card=wish.card)
         for sku, units in wish.lines.items():
             self.stock_rows[sku].reserved += units
         self.sales.append(sale)

@@ -20,7 +20,11 @@ STEPS = (
     "create_shipment",
     "notify",
 )
-BEFORE_SHIPMENT = ("PENDING", "REQUIRES_ACTION", "PAYMENT_AUTHORIZED", "CONFIRMED")
+BEFORE_SHIPMENT = (
+    *("PENDING", "REQUIRES_ACTION", "PAYMENT_FAILED", "PAYMENT_AUTHORIZED", "CONFIRMED"),
+)
+MOST_CARDS = 5  # that are tried for one order
+ANOTHER_CARD = "another card"  # what a declined order waits for
 CODE_USED = "The code has been used before."  # why an order that is being paid was refused
 AT_THE_GATEWAY = ("authorize_payment", "capture_payment")  # ask the gateway, forward and back
 
@@ -84,6 +88,9 @@ class Sale:
     called_off: bool = False  # the shop accepted a cancellation, or staff decided to undo
     turned: bool = False
     out_of_time: bool = False
+    card: str = ""  # the one that is tried, or was last
+    cards: int = 1  # how many were tried
+    awaits_card: bool = False  # the last one was declined, and another one may follow
     challenge: str = ""  # "open", then "approved", "refused" or "late"
     bank_page: str = ""
     lapsed: bool = False  # the bank has let the authorization go
@@ -159,6 +166,18 @@ class Sale:
             amount += paid * (before + units) // self.units(sku) - paid * before // self.units(sku)
         return amount
 
+    @property
+    def payable(self) -> bool:
+        """Whether another card may be tried."""
+        stands = self.way == "do" and not self.in_review and not self.called_off
+        return stands and self.awaits_card and not self.out_of_time
+
+    def pay_again(self, card: str) -> None:
+        """The shopper tries another card."""
+        self.card, self.cards = card, self.cards + 1
+        self.awaits_card, self.challenge, self.bank_page = False, "", ""
+        self.move("PENDING", only_from=("PAYMENT_FAILED",))
+
     # --- The saga's log, line by line ----------------------------------------------------------
 
     def read(self, step: str, direction: str, outcome: str, detail: str) -> None:
@@ -181,8 +200,10 @@ class Sale:
         assert step in AT_THE_GATEWAY or outcome in ("done", "stopped"), (
             f"{said}: the gateway was not asked"
         )
-        if outcome == "wait":
-            assert self.wish.card in (ASKS, ASKS_IN_VAIN), said
+        if outcome == "wait" and detail == ANOTHER_CARD:
+            self._wait_for_another_card(said)
+        elif outcome == "wait":
+            assert self.card in (ASKS, ASKS_IN_VAIN), said
             self.challenge = self.challenge or "open"
             self.move("REQUIRES_ACTION", only_from=("PENDING",))
         if outcome == "done":
@@ -199,12 +220,23 @@ class Sale:
         elif outcome == "done":
             self._go_on()
 
+    def _wait_for_another_card(self, said: str) -> None:
+        assert self._is_declined() and self.cards < MOST_CARDS, f"{said} of {self}"
+        if not self.awaits_card:
+            self.awaits_card, self.out_of_time = True, False
+            self.move("PAYMENT_FAILED", only_from=("PENDING", "REQUIRES_ACTION"))
+            self.mails["payment_declined"] = 1  # one, however many cards are tried
+
+    def _is_declined(self) -> bool:
+        in_vain = self.card == ASKS_IN_VAIN and self.challenge == "approved"
+        return self.card == DECLINED or self.challenge == "refused" or in_vain
+
     def _take_effect(self, step: str) -> None:
         match step:
             case "authorize_payment":
                 self.use_is_counted = True
-                assert self.wish.card not in (DECLINED, ASKS_IN_VAIN, UNKNOWN) or self.total == 0
-                assert self.wish.card != ASKS or self.challenge == "approved" or self.total == 0
+                assert self.card not in (DECLINED, ASKS_IN_VAIN, UNKNOWN) or self.total == 0
+                assert self.card != ASKS or self.challenge == "approved" or self.total == 0
                 self.move("PAYMENT_AUTHORIZED", only_from=("PENDING", "REQUIRES_ACTION"))
             case "confirm_stock":
                 assert self.stock == "held", self
@@ -219,9 +251,13 @@ class Sale:
 
     def _may_refuse(self, step: str) -> bool:
         if step == "authorize_payment":
-            says_no = self.wish.card in (DECLINED, UNKNOWN) or self.challenge == "refused"
-            in_vain = self.wish.card == ASKS_IN_VAIN and self.challenge == "approved"
-            return says_no or in_vain or self.lapsed or self.out_of_time
+            last = self.cards == MOST_CARDS or self.called_off
+            return (
+                self.card == UNKNOWN
+                or (self._is_declined() and last)
+                or self.lapsed
+                or self.out_of_time
+            )
         return self.lapsed or (self.captured > 0 and self.given_back == self.captured)
 
     def _undone(self, step: str) -> None:
@@ -238,7 +274,7 @@ class Sale:
         if place == 0:
             self.way = "undone"
             self.move("PAYMENT_FAILED", only_from=("REQUIRES_ACTION",))
-            self.move("CANCELLED", only_from=("PENDING", "PAYMENT_FAILED", *BEFORE_SHIPMENT))
+            self.move("CANCELLED", only_from=BEFORE_SHIPMENT)
             self.mails["order_cancelled"] += 1
         else:
             self.step = STEPS[place - 1]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
+from apps.orders.errors import NotPayable
+from apps.orders.saga.pay_again import pay_again
 from apps.payments import inbox
 from tests.model.picking import Picking
-from tests.model.rules import fates, number, pick, rule
+from tests.model.rules import cards, fates, number, pick, refusal, rule
 
 TROUBLES = ("reset_before", "reset_after", "error_500_before", "error_500_after", "conflict_409")
 OPERATIONS = (
@@ -27,12 +29,23 @@ class Paying(Picking):
     def answers_their_bank(self, which: int, decision: str) -> None:
         sale = pick(self.challenged(), which)
         self.shop.sandbox.raw("POST", sale.bank_page, f"decision={decision}", key="")
-        (intent,) = self.shop.intents(sale.order_id)
+        (intent,) = [i for i in self.shop.intents(sale.order_id) if i["id"] in sale.bank_page]
         if sale.challenge == "open":
             if intent["status"] == "canceled":
                 sale.challenge = "late"
             else:
                 sale.challenge = "approved" if decision == "approve" else "refused"
+
+    @precondition(lambda self: self.awaiting_cards())
+    @rule(which=number, card=cards)
+    def tries_another_card(self, which: int, card: str) -> None:
+        sale = self.prefer(self.awaiting_cards(), which)
+        if sale.payable:
+            pay_again(sale.order_id, payment_method=card)
+            sale.pay_again(card)
+        else:
+            with refusal(NotPayable):
+                pay_again(sale.order_id, payment_method=card)
 
     @precondition(lambda self: self.paper.sales and not self.outage)
     @rule(which=number)

@@ -28,5 +28,8 @@ class Picking(BothShops):
     def challenged(self) -> list[Sale]:
         return [sale for sale in self.paper.sales if sale.challenge and sale.bank_page]
 
+    def awaiting_cards(self) -> list[Sale]:
+        return [sale for sale in self.paper.sales if sale.awaits_card and not sale.over]
+
     def cancelled_carts(self) -> list[Sale]:
         return [sale for sale in self.by_status("CANCELLED") if sale.wish.user_id]

@@ -100,6 +100,17 @@ def test_shop_is_as_on_paper_in_all_stories(machine: type[ShopMachine]) -> None:
     tell_stories(machine)
 
 
+SECOND_CARDS = (
+    *("buys_now", "tries_another_card", "answers_their_bank", "is_called_off"),
+    *("worker_does_all_that_is_due", "frozen_worker_wakes", "time_passes", "deadline_passes"),
+    *("gateway_stumbles_over_an_order", "all_webhooks_of_an_order_arrive", "webhooks_are_applied"),
+)
+
+
+def test_shop_is_as_on_paper_when_second_cards_are_tried(machine: type[ShopMachine]) -> None:
+    tell_stories(machine.about(*SECOND_CARDS))
+
+
 # --- That it can fail ---------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ DATA = {
         "address": ["Alice Archer", "12 Pine Street", "Portland, OR 97201", "United States"],
         "estimate": "Nov 24 – Nov 27",
     },
+    "payment_declined": {**COMMON, "total": "$51.49", "until": "14:05 UTC"},
     "order_cancelled": {**COMMON, "reason": "", "refund": "$51.49"},
     "order_shipped": {
         **COMMON,
@@ -127,6 +128,14 @@ def test_needs_of_a_kind_are_the_names_in_its_template(kind):
         messages.compose(kind, {}, order_id=ORDER, to="a@example.com")
 
     assert refused.value.names == sorted(DATA[kind])
+
+
+def test_a_declined_card_is_told_with_how_long_another_one_can_be_tried():
+    body = compose("payment_declined").body
+
+    assert "over $51.49 was declined. Nothing was charged.\n" in body
+    assert "We hold your things until 14:05 UTC." in body
+    assert "pay with another card:\nhttps://shop.example/orders/1/\n" in body
 
 
 def test_the_cancellation_mentions_the_refund():

@@ -2,7 +2,7 @@
 
 from tests.orders.buyers import ours
 from tests.orders.checkouts import another_process, mug, open_shop
-from tests.orders.purchases import committed_database, shop
+from tests.orders.purchases import committed_database, declines_are_final, shop
 from tests.orders.sold_orders import sold
 from tests.payments.books import aged
 from tests.payments.conftest import sandbox, sandbox_process
@@ -11,6 +11,7 @@ __all__ = [
     "aged",
     "another_process",
     "committed_database",
+    "declines_are_final",
     "mug",
     "open_shop",
     "ours",

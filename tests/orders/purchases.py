@@ -18,6 +18,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ from apps.orders.audit import Finding
 from apps.orders.fulfilment import shipping
 from apps.orders.intake import CheckoutRequest, queue
 from apps.orders.models import Order, OrderEvent, Saga, SagaStep
-from apps.orders.saga import engine, placement
+from apps.orders.saga import engine, pay_again, placement
 from apps.orders.saga.placement import SagaUpdate
 from apps.payments import gateway as gateways
 from apps.payments import inbox
@@ -92,6 +93,12 @@ def shop(
     tax_rates.forget()
 
 
+@pytest.fixture
+def declines_are_final(settings: Any) -> None:
+    """A declined order is undone at once: for tests whose subject is the undo."""
+    settings.PAYMENT_RETRY_TIME = timedelta(0)
+
+
 class Shop:
     """What a test does to the shop, and what it looks at. Orders are named by their id."""
 
@@ -138,6 +145,10 @@ class Shop:
         shipping.hand_to_carrier(order_id, actor="clerk")
         shipping.mark_delivered(order_id, actor="clerk")
         return order_id
+
+    def pay_again(self, order_id: UUID, card: str = "pm_card_visa") -> None:
+        """Pay with another card; accepted, and nothing further."""
+        pay_again.pay_again(order_id, payment_method=card)
 
     def answer_challenge(self, order_id: UUID, decision: str) -> None:
         """Press `approve` or `refuse` on the bank's page."""
@@ -244,7 +255,13 @@ class Shop:
         return Saga.objects.get(pk=order_id)
 
     def payment(self, order_id: UUID) -> Payment:
-        return Payment.objects.get(order_id=order_id)
+        """The live attempt."""
+        return Payment.objects.get(order_id=order_id, live=True)
+
+    def attempts(self, order_id: UUID) -> list[tuple[str, bool]]:
+        """(status, live) of each attempt to pay, the first one first."""
+        tried = Payment.objects.filter(order_id=order_id).order_by("attempt")
+        return list(tried.values_list("status", "live"))
 
     def statuses(self, order_id: UUID) -> list[str]:
         """The order's moves; that `seq` counts them without a gap is asserted on the way."""
@@ -302,9 +319,14 @@ class Shop:
             order.total_amount,
             0,
         )
-        assert self.at_gateway(order_id) == [("succeeded", order.total_amount, 0)]
+        # Of earlier cards nothing can be taken any more.
+        charged = [found for found in self.at_gateway(order_id) if found != ("canceled", 0, 0)]
+        assert charged == [("succeeded", order.total_amount, 0)]
+        tried = set(Payment.objects.filter(order_id=order_id).values_list("status", flat=True))
+        assert tried <= {"captured", "voided", "refunded"}
         assert set(self.holds(order_id)) == {"confirmed"}
-        assert self.mails(order_id) == ["order_confirmed"]
+        told = [kind for kind in self.mails(order_id) if kind != "payment_declined"]
+        assert told == ["order_confirmed"]
         assert Shipment.objects.get(order_id=order_id).state == "labelled"
         assert (self.saga(order_id).state, self.saga(order_id).due_at) == ("done", None)
         self.assert_audit_clean()
@@ -316,9 +338,11 @@ class Shop:
         payment = self.payment(order_id)
         assert payment.status in ("voided", "refunded")
         assert payment.captured_amount == payment.refunded_amount
+        for tried in Payment.objects.filter(order_id=order_id):
+            assert tried.status in ("voided", "refunded")
         for status, received, refunded in self.at_gateway(order_id):
             assert status in ("canceled", "succeeded", "requires_payment_method")
-            assert received == refunded == payment.captured_amount
+            assert received == refunded
         assert set(self.holds(order_id)) <= {"released", "restocked"}
         assert not Redemption.objects.filter(order_id=order_id, live=True).exists()
         assert self.mails(order_id).count("order_cancelled") == 1

@@ -11,7 +11,7 @@ LONG_AGO = "now() - interval '1 day'"
 
 
 @pytest.fixture
-def sold(shop: Shop) -> Shop:
+def sold(shop: Shop, declines_are_final: None) -> Shop:
     """A shop with one order confirmed by promo, one waiting for 3-D Secure, one cancelled."""
     shop.place(promo=PromoFactory(code="TEN", total_limit=5, customer_limit=5))
     shop.place(card="pm_card_threeDSecure2Required", email="bob@example.com")

@@ -15,6 +15,7 @@ from tests.orders.purchases import Shop, an_event, at_once, sql
 from tests.orders.sold_orders import LONG_AGO, WAITING
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_safety_holds_at_every_step_forward_and_back(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

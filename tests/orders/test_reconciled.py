@@ -15,6 +15,7 @@ from tests.payments.books import a_charge, there
 pytestmark = pytest.mark.usefixtures("aged")
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_mixed_batch_whose_webhooks_are_all_lost_is_settled_by_one_comparison(shop: Shop) -> None:
     paid = [shop.place() for _ in range(2)]
     declined = shop.place(card="pm_card_visa_chargeDeclined")

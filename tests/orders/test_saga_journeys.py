@@ -60,6 +60,7 @@ def test_good_card_is_charged_once_and_leaves_every_row_of_a_sale(shop: Shop) ->
     shop.assert_audit_clean()
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_many_orders_go_together_and_none_is_mixed_up(shop: Shop) -> None:
     kettle = a_kettle(stock=10)
     good = [shop.place((kettle, 1)) for _ in range(4)]
@@ -91,6 +92,7 @@ def test_free_order_is_confirmed_without_asking_the_gateway(shop: Shop) -> None:
     shop.assert_audit_clean()
 
 
+@pytest.mark.usefixtures("declines_are_final")
 @pytest.mark.parametrize(
     ("card", "code", "message"),
     [
@@ -201,6 +203,7 @@ def test_approved_challenge_goes_on_by_webhook(shop: Shop) -> None:
     shop.assert_confirmed(order_id)
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_refused_challenge_cancels_by_webhook(shop: Shop) -> None:
     order_id = shop.place(card=CHALLENGE, promo=PromoFactory(one_use=True))
     shop.run()
@@ -216,6 +219,7 @@ def test_refused_challenge_cancels_by_webhook(shop: Shop) -> None:
     shop.assert_cancelled(order_id)
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_card_declined_after_its_challenge_cancels(shop: Shop) -> None:
     order_id = shop.place(card="pm_card_threeDSecureRequiredChargeDeclined")
     shop.run()

@@ -11,13 +11,13 @@ import stripe
 from apps.payments import circuit_state
 from apps.payments.breaker import BreakerGateway
 from apps.payments.stripe_gateway import StripeGateway
-from tests.orders.purchases import committed_database, shop
+from tests.orders.purchases import committed_database, declines_are_final, shop
 from tests.payments.books import aged
 from tests.payments.patience import patience_of
 from tests.payments.sandbox_process import KEY, SandboxProcess, WebhookListener
 from tests.payments.unreliable_gateway import UnreliableGateway
 
-__all__ = ["aged", "committed_database", "shop"]
+__all__ = ["aged", "committed_database", "declines_are_final", "shop"]
 
 
 @pytest.fixture(scope="session")

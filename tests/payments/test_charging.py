@@ -100,6 +100,7 @@ def test_lost_challenge_is_shown_after_all(shop: Shop) -> None:
     assert len(shop.intents()) == 1
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_lost_decline_is_a_decline_after_all(shop: Shop) -> None:
     shop.sandbox.faults(once("reset_after", "payment_intents.create"))
     order_id = shop.place(card="pm_card_visa_chargeDeclined")

@@ -27,6 +27,7 @@ def test_approved_challenge_without_a_webhook_is_settled(shop: Shop) -> None:
     assert Reconciliation.objects.get(scope=Scope.OPEN).settled == 1
 
 
+@pytest.mark.usefixtures("declines_are_final")
 def test_refused_challenge_without_a_webhook_is_settled(shop: Shop) -> None:
     order_id = shop.place(card="pm_card_threeDSecure2Required")
     shop.run()

@@ -141,6 +141,11 @@ def test_production_refuses_to_start_on_a_default(settings_of, changed, named):
         ("STRIPE_ENDPOINT_REQUESTS_PER_SECOND", "-1"),
         ("SHOP_URL", "shop.example"),
         ("TRUSTED_PROXIES", "all"),
+        ("PAYMENT_RETRY_TIME", "ten minutes"),
+        ("PAYMENT_RETRY_TIME", "-1"),
+        ("PAYMENT_RETRY_TIME", "1.5"),
+        ("PAYMENT_RETRY_TIME", "٣"),
+        ("PAYMENT_RETRY_TIME", "86401"),
     ],
 )
 def test_malformed_value_stops_the_start_and_names_itself(settings_of, name, value):
@@ -323,6 +328,13 @@ def test_production_asks_its_staff_for_two_factors_and_a_demo_does_not(settings_
     assert settings_of(**PRODUCTION, STAFF_SECOND_FACTOR="off")["STAFF_SECOND_FACTOR"] is False
     assert settings_of(DEBUG="1")["STAFF_SECOND_FACTOR"] is False
     assert settings_of(DEBUG="1", STAFF_SECOND_FACTOR="on")["STAFF_SECOND_FACTOR"] is True
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 600), ("0", 0), ("90", 90), ("86400", 86400)])
+def test_time_to_pay_again_is_in_seconds(settings_of, text, seconds):
+    found = settings_of(**PRODUCTION, PAYMENT_RETRY_TIME=text)
+
+    assert found["PAYMENT_RETRY_TIME"] == timedelta(seconds=seconds)
 
 
 def test_staffs_sessions_are_short(settings_of):

@@ -11,6 +11,7 @@ VISA, MASTERCARD = "pm_card_visa", "pm_card_mastercard"
 DECLINED = "pm_card_visa_chargeDeclined"
 NO_FUNDS = "pm_card_visa_chargeDeclinedInsufficientFunds"
 CHALLENGED = "pm_card_threeDSecure2Required"
+SAYS_NO = (DECLINED, NO_FUNDS)
 CARDS = {VISA: 66, MASTERCARD: 10, DECLINED: 7, NO_FUNDS: 4, CHALLENGED: 13}
 ADDRESS = {
     "name": "Alice Archer",
@@ -37,8 +38,14 @@ class Purchase:
     by_cart: bool = False
     cancels: bool = False
     decision: str = ""  # at the bank's page: approve, refuse, or none
+    pays_again: tuple[str, ...] = ()  # cards that they try after one was declined, one by one
     asks_again: bool = False
     patience: float = 0.0  # seconds until they cancel
+
+    @property
+    def is_declined(self) -> bool:
+        """Whether the first card will be, or the bank is told to decline it."""
+        return self.card in SAYS_NO or (self.card == CHALLENGED and self.decision == "refuse")
 
     @property
     def body(self) -> dict[str, Any]:
@@ -93,4 +100,6 @@ def _purchase(seed: int, number: int, settings: LoadSettings) -> Purchase:
         decision=dice.choices(("approve", "refuse", ""), (60, 25, 15))[0],
         asks_again=dice.random() < 0.03,
         patience=dice.uniform(0.0, 3.0),
+        # Last: what is drawn before stays as it was for a seed.
+        pays_again=dice.choices(((), (VISA,), (DECLINED, VISA)), (30, 55, 15))[0],
     )

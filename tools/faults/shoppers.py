@@ -114,6 +114,9 @@ class Shoppers:
             return
         if purchase.card == CHALLENGED and purchase.decision:
             self._pass_challenge(session, order, purchase.decision)
+        if purchase.is_declined:
+            for number, card in enumerate(purchase.pays_again):
+                self._pay_again(session, order, card, key=f"{purchase.key}-{number}")
         if purchase.cancels:
             self._cut_short.wait(purchase.patience)
             self._try(
@@ -225,10 +228,41 @@ class Shoppers:
                 lambda: session.get(order["links"]["status"], headers=headers, timeout=(3, 10))
             )
             shown = status.json() if status is not None and status.status_code == 200 else {}
-            if shown.get("next_action"):
+            if (shown.get("next_action") or {}).get("type") == "redirect":
                 self._decide(session, shown["next_action"]["url"], decision)
                 return
             if shown.get("status") in ("CONFIRMED", "CANCELLED", "PAYMENT_FAILED"):
+                return
+            self._cut_short.wait(0.4)
+
+    def _pay_again(
+        self, session: requests.Session, order: dict[str, Any], card: str, *, key: str
+    ) -> None:
+        """Wait until the card was declined, then pay with `card`, twice under one key.
+
+        It may be too late (409), or the answer may get lost: then the shopper gives up, and the
+        order ends by itself.
+        """
+        headers = {"X-Order-Token": order["token"]}
+        deadline = time.monotonic() + 15.0
+        while time.monotonic() < deadline and not self._cut_short.is_set():
+            status = self._try(
+                lambda: session.get(order["links"]["status"], headers=headers, timeout=(3, 10))
+            )
+            shown = status.json() if status is not None and status.status_code == 200 else {}
+            action = shown.get("next_action") or {}
+            if action.get("type") == "pay_again":
+                for _ in range(2):
+                    self._try(
+                        lambda: session.post(
+                            f"{self.url}/api/v1/orders/{order['id']}/payments/",
+                            json={"payment_method": card},
+                            headers=headers | {"Idempotency-Key": key},
+                            timeout=(CONNECT_S, ANSWER_S),
+                        )
+                    )
+                return
+            if shown.get("status") in ("CONFIRMED", "CANCELLED"):
                 return
             self._cut_short.wait(0.4)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from apps.api.contract.address import Address
-from apps.api.contract.checkout import Links, OrderedLines
+from apps.api.contract.checkout import PAYMENT_METHOD, Links, OrderedLines
 from apps.api.contract.fields import Body, Text
 from apps.api.contract.formats import Day, EmailAddress, Moment, PageLinks, Url, Uuid, said
 from apps.api.contract.money import Money, Totals
@@ -36,6 +36,10 @@ ShipmentStateName = Annotated[str, one_of(ShipmentRow.State.values)]
 class ReturnBody(Body):
     lines: OrderedLines
     reason: Annotated[str, Text(most=500, lines=True)]
+
+
+class PaymentBody(Body):
+    payment_method: Annotated[str, PAYMENT_METHOD]
 
 
 class NextAction(TypedDict):
@@ -76,6 +80,8 @@ class OrderLine(TypedDict):
 
 
 class Payment(TypedDict):
+    """One attempt to pay; the first one first."""
+
     status: PaymentStatusName
     amount: Money
     message: Annotated[str, said("why it failed")]

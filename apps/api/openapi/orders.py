@@ -1,6 +1,14 @@
 """The calls of an order after its checkout."""
 
-from apps.api.contract.order import Order, OrderEvents, OrderPage, OrderStatus, Return, ReturnBody
+from apps.api.contract.order import (
+    Order,
+    OrderEvents,
+    OrderPage,
+    OrderStatus,
+    PaymentBody,
+    Return,
+    ReturnBody,
+)
 from apps.api.openapi.call import NO_PAGE, NOT_FOUND, call
 from apps.api.openapi.parameters import (
     CURSOR,
@@ -40,6 +48,23 @@ ORDER_EVENTS = call(
     tag="orders",
     problems={400: "`invalid`", **NOT_FOUND},
     parameters=(ORDER_TOKEN, query("after_seq", "the last `seq` seen", SEQ)),
+)
+PAY_AGAIN = call(
+    "pay_again",
+    "Pay with another card after one was declined",
+    {202: Order},
+    tag="orders",
+    body=PaymentBody,
+    idempotent=True,
+    description=(
+        "For an order in PAYMENT_FAILED, until the `until` of its `next_action`. The same order"
+        " with the same units held goes back to PENDING; a second decline makes it wait again."
+    ),
+    problems={
+        **NOT_FOUND,
+        409: "`not_payable`: it does not wait for another card, or its time is over",
+    },
+    parameters=(ORDER_TOKEN,),
 )
 CANCEL_ORDER = call(
     "cancel_order",

@@ -62,6 +62,7 @@ class OrderDetail:
     more_steps: int
     decisions: Sequence[Decision]
     payment: Payment | None
+    tried_before: Sequence[Payment]
     refundable: int
     refunds: Sequence[Refund]
     calls: Sequence[GatewayCall]
@@ -90,7 +91,7 @@ def load_order_detail(order_id: UUID) -> OrderDetail | None:
         return None
     lines = list(order.lines.all())
     steps = list(SagaStep.objects.filter(saga=order_id).order_by("-id")[: STEPS_SHOWN + 1])
-    payment = Payment.objects.filter(order_id=order_id).first()
+    payment = Payment.objects.filter(order_id=order_id, live=True).first()
     calls = list(payment.calls.order_by("-created_at", "-id")[: CALLS_SHOWN + 1]) if payment else []
     return OrderDetail(
         order=order,
@@ -105,6 +106,9 @@ def load_order_detail(order_id: UUID) -> OrderDetail | None:
         else 0,
         decisions=list(decision_log.about_order(order_id)[:DECISIONS_SHOWN]),
         payment=payment,
+        tried_before=list(
+            Payment.objects.filter(order_id=order_id, live=False).order_by("attempt")
+        ),
         refundable=refunds.refundable(payment) if payment else 0,
         refunds=list(payment.refunds.order_by("-created_at", "-id")) if payment else [],
         calls=calls[:CALLS_SHOWN],

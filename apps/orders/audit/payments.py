@@ -15,8 +15,9 @@ PART_IS_KNOWN = """(
                       AND d.subject = p.order_id::text))
 )"""
 
-# One payment per order (UNIQUE), taken whole or not at all: what is kept of it is then the total,
-# nothing, or the total less the refunds that our rows show. A part counts only by a decision.
+# One live payment per order (UNIQUE), taken whole or not at all: what is kept of it is the total,
+# nothing, or the total less the refunds that our rows show. A part counts only by a decision. Of
+# an earlier attempt the same holds by itself, and of all together below.
 MONEY_KEPT = Invariant(
     number=4,
     name="what is kept is the total, nothing, or the total less its refunds",

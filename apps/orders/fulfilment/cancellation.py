@@ -72,7 +72,7 @@ def gives_money_back(saga: Saga) -> bool:
     be taking it at this moment. Before that step an authorization is only called back. Lock the
     saga to rely on the answer: no worker begins the step meanwhile.
     """
-    payment = Payment.objects.filter(order_id=saga.order_id).first()
+    payment = Payment.objects.filter(order_id=saga.order_id, live=True).first()
     if payment is None or payment.amount == 0:
         return False
     if refunds.refundable(payment) > 0:

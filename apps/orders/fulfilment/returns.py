@@ -145,7 +145,9 @@ def _locked(return_id: UUID) -> tuple[Return, Order, Payment]:
     The payment before the order: what records a refund writes the order's event under it.
     """
     announced = Return.objects.get(pk=return_id)
-    payment = Payment.objects.select_for_update(no_key=True).get(order_id=announced.order_id)
+    payment = Payment.objects.select_for_update(no_key=True).get(
+        order_id=announced.order_id, live=True
+    )
     order = Order.objects.select_for_update().get(pk=announced.order_id)
     announced.order = order
     return announced, order, payment

@@ -27,7 +27,9 @@ def hand_to_carrier(order_id: UUID, *, actor: str) -> None:
             raise NotReady("Nothing of it is shipped: mark it delivered when it is done.")
         if saga.state != Saga.State.DONE:
             raise NotReady("The order is not finished, or it is being cancelled.")
-        if Payment.objects.filter(order_id=order_id, status=Payment.Status.REFUNDED).exists():
+        if Payment.objects.filter(
+            order_id=order_id, live=True, status=Payment.Status.REFUNDED
+        ).exists():
             raise NotReady("Everything was refunded: cancel the order instead of shipping it.")
         if not transitions.make([Transition(order_id, S.SHIPPED)], actor=actor):
             raise NotReady("Only a confirmed order can be handed over.")

@@ -68,13 +68,13 @@ def run(claimed: Claimed) -> None:
     for place, group in groups.items():
         _reach(group, "before_ask")
         group_requests = _requests(group)
-        asked[place] = {request.payment.pk for request in group_requests}
+        asked[place] = {request.payment.order_id for request in group_requests}
         requests += group_requests
     results = charging.ask(requests, heartbeat=lambda: renew(asking))
     for group in groups.values():
         _reach(group, "after_ask")
     for place, group in groups.items():
-        ours = [result for result in results if result.payment_id in asked[place]]
+        ours = [result for result in results if result.order_id in asked[place]]
         _go_on(_write_group(group, ours))
 
 

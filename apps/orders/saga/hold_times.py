@@ -3,6 +3,10 @@
     placed                          HOLD_TIME: until a worker has claimed it and the gateway answers
     the bank asks the shopper       ACTION_TIME from then: most answer at once or never
     they go to the bank's page      HOLD_TIME from the order, once (`begin`)
+    the card is declined            PAYMENT_RETRY_TIME from then, to pay with another one
+    they pay again                  HOLD_TIME from then: as when it was placed
+
+Nothing of it goes past HOLD_TIME_CAP from the order.
 
 The moment that counts is the hold's expiry, the saga's deadline and the `until` of the order's
 `next_action`. All three are written in one transaction: the page must not promise more than is
@@ -30,6 +34,12 @@ ASKED_NOW = """
     SELECT id, least(now() + %s, placed_at + %s) FROM orders_order
     WHERE id = ANY(%s::uuid[]) AND status = 'PENDING'
 """
+# For orders whose card was declined now; those that wait already have another status.
+DECLINED_NOW = """
+    SELECT id, least(now() + %s, placed_at + %s) FROM orders_order
+    WHERE id = ANY(%s::uuid[]) AND status IN ('PENDING', 'REQUIRES_ACTION')
+      AND placed_at + %s > now()
+"""
 # Without this lock on the card two workers each see room for one more order.
 LOCK_CARD = """
     SELECT pg_advisory_xact_lock(hashtextextended('card:' || c, 0))
@@ -50,6 +60,19 @@ def time_to_act(order_ids: Collection[UUID]) -> dict[UUID, datetime]:
     if not order_ids:
         return {}
     rows = sql.fetch(ASKED_NOW, [settings.ACTION_TIME, settings.HOLD_TIME_CAP, list(order_ids)])
+    return dict(rows)
+
+
+def time_to_pay_again(order_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Until when each of these orders, whose card was declined just now, waits for another one.
+
+    Those whose time is set already, and those whose units cannot be held any longer, are left out;
+    with PAYMENT_RETRY_TIME 0 all are.
+    """
+    if not order_ids or not settings.PAYMENT_RETRY_TIME:
+        return {}
+    cap = settings.HOLD_TIME_CAP
+    rows = sql.fetch(DECLINED_NOW, [settings.PAYMENT_RETRY_TIME, cap, list(order_ids), cap])
     return dict(rows)
 
 
@@ -96,7 +119,7 @@ def begin(order_id: UUID) -> str:
     """
     with transaction.atomic():
         saga = Saga.objects.select_for_update().get(order_id=order_id)
-        payment = Payment.objects.get(order_id=order_id)
+        payment = Payment.objects.get(order_id=order_id, live=True)
         order = Order.objects.select_for_update().get(pk=order_id)
         if order.status != S.REQUIRES_ACTION or saga.state != Saga.State.FORWARD:
             return ""

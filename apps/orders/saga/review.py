@@ -129,7 +129,8 @@ def still_open(order_id: UUID) -> list[str]:
     """
     status = Order.objects.values_list("status", flat=True).get(pk=order_id)
     held = set(Hold.objects.filter(order_id=order_id).values_list("state", flat=True))
-    payment = Payment.objects.filter(order_id=order_id).first()
+    attempts = list(Payment.objects.filter(order_id=order_id).order_by("attempt"))
+    payment = next((attempt for attempt in attempts if attempt.live), None)
     found = []
     if Hold.State.ACTIVE in held:
         found.append("units are still held for it")
@@ -143,15 +144,16 @@ def still_open(order_id: UUID) -> list[str]:
         found.append(f"the order is {status}: neither confirmed nor cancelled")
     if Hold.State.CONFIRMED in held:
         found.append("units have left the shelf for it")
-    found += _open_money(payment)
+    for attempt in attempts:
+        found += _open_money(attempt)
     if Redemption.objects.filter(order_id=order_id, live=True).exists():
         found.append("its promo code counts as used")
     return found
 
 
-def _open_money(payment: Payment | None) -> list[str]:
+def _open_money(payment: Payment) -> list[str]:
     """The shopper's money that we hold or may hold, in words for staff."""
-    if payment is None or payment.status in (P.VOIDED, P.REFUNDED) or payment.amount == 0:
+    if payment.status in (P.VOIDED, P.REFUNDED) or payment.amount == 0:
         return []
     if payment.captured_amount > payment.refunded_amount:
         return ["the money was taken and not given back: refund it, or try again"]
@@ -165,16 +167,23 @@ def _open_money(payment: Payment | None) -> list[str]:
 def _let_go(saga: Saga, actor: str) -> None:
     """Do here what the undo steps do, and cancel the order. Raises StillOpen."""
     order_id = saga.pk
-    payment = Payment.objects.select_for_update(no_key=True).filter(order_id=order_id).first()
+    attempts = list(
+        Payment.objects.select_for_update(no_key=True).filter(order_id=order_id).order_by("pk")
+    )
     order = Order.objects.get(pk=order_id)
     if order.status not in (*UNDOABLE, S.CANCELLED):
         raise StillOpen([f"the order is {order.status}: it cannot be cancelled any more"])
-    open_money = _open_money(payment) if payment is not None and not _never_there(payment) else []
+    open_money = [
+        what for attempt in attempts if not _never_there(attempt) for what in _open_money(attempt)
+    ]
     if open_money:
         raise StillOpen(open_money)
-    if payment is not None and payment.status not in (P.VOIDED, P.REFUNDED):
-        # The person has checked: the gateway has no such payment, or it was declined.
-        ledger.settle([PaymentFact(payment.pk, P.VOIDED)])
+    # The person has checked: the gateway has no such payment, or it was declined.
+    ledger.settle(
+        PaymentFact(attempt.pk, P.VOIDED)
+        for attempt in attempts
+        if attempt.status not in (P.VOIDED, P.REFUNDED)
+    )
     saga.cancel_reason = saga.cancel_reason or BY_STAFF.code
     saga.cancel_requested_by = saga.cancel_requested_by or actor
     saga.save(update_fields=["cancel_reason", "cancel_requested_by"])

@@ -52,7 +52,7 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Payment)
 class PaymentAdmin(LinksToOrder, ReadOnlyAdmin):
-    """The one payment of each order."""
+    """The attempts to pay an order: one row for each card, the live one counts."""
 
     list_display = (
         "order", "money", "status_label", "captured", "refunded", "payment_method", "created_at",
@@ -64,12 +64,13 @@ class PaymentAdmin(LinksToOrder, ReadOnlyAdmin):
     ordering = ("-id",)
     readonly_fields = (
         "order", "status_label", "money", "captured", "refunded", "payment_method", "intent_id",
-        "decline_code", "message", "generation", "asked_at", "created_at", "updated_at",
+        "attempt", "live", "decline_code", "message", "generation", "asked_at", "created_at",
+        "updated_at",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": (("order", "status_label"), ("money", "captured", "refunded"))}),
         ("At the gateway", {"fields": (
-            ("intent_id", "payment_method"), ("decline_code", "message"),
+            ("intent_id", "payment_method"), ("attempt", "live"), ("decline_code", "message"),
             ("generation", "asked_at"), ("created_at", "updated_at"),
         )}),
     )  # fmt: skip

@@ -28,7 +28,7 @@ is replaced by a new one (`recording.exchange_spent_keys`), so that the order ca
 from apps.payments.charging.asking import ask
 from apps.payments.charging.authorization import our_mark
 from apps.payments.charging.messages import GatewayKeySpent, GatewayRequest, GatewayResult
-from apps.payments.charging.recording import record
+from apps.payments.charging.recording import record, unsettled
 from apps.payments.charging.requests import authorizations, captures, voids_and_refunds
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "captures",
     "our_mark",
     "record",
+    "unsettled",
     "voids_and_refunds",
 ]

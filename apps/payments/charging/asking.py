@@ -8,7 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 
-from apps.payments.charging.messages import GatewayKeySpent, GatewayRequest, GatewayResult, named
+from apps.payments.charging.messages import (
+    ENDED,
+    GatewayKeySpent,
+    GatewayRequest,
+    GatewayResult,
+    named,
+)
 from apps.payments.facts import Contradiction, PaymentFact
 from apps.payments.gateway import (
     GatewayRefused,
@@ -28,21 +34,45 @@ HEARTBEAT_S = 5
 def ask(
     requests: list[GatewayRequest], *, heartbeat: Callable[[], None] | None = None
 ) -> list[GatewayResult]:
-    """Send all requests at once; the results in the same order.
+    """Send all requests at once; the results in the same order, each after those of its `first`.
 
     A failure of the gateway is a result here, never an exception.
 
     `heartbeat` is called every HEARTBEAT_S seconds while a result is awaited.
     """
-    futures: list[Future[GatewayResult]] = [
-        _threads().submit(_ask_one, request) for request in requests
+    futures: list[Future[list[GatewayResult]]] = [
+        _threads().submit(_ask_in_turn, request) for request in requests
     ]
     waiting = set(futures)
     while waiting:
         _, waiting = wait(waiting, timeout=HEARTBEAT_S)
         if waiting and heartbeat is not None:
             heartbeat()
-    return [future.result() for future in futures]
+    return [result for future in futures for result in future.result()]
+
+
+def _ask_in_turn(request: GatewayRequest) -> list[GatewayResult]:
+    """The results of a request's `first`, then its own."""
+    results: list[GatewayResult] = []
+    for earlier in request.first:
+        result = _ask_one(earlier)
+        results.append(result)
+        if not any(fact.status in ENDED for fact in result.facts):
+            # An earlier card may still be charged. Asking another one now could charge both.
+            return [*results, _not_asked(request, result)]
+    return [*results, _ask_one(request)]
+
+
+def _not_asked(request: GatewayRequest, earlier: GatewayResult) -> GatewayResult:
+    why = earlier.transient or earlier.broken or earlier.refused or "an earlier attempt is open"
+    return GatewayResult(
+        request.payment.pk,
+        request.payment.order_id,
+        request.purpose,
+        transient=why,
+        contradiction=earlier.contradiction,
+        turned_away=True,
+    )
 
 
 def _ask_one(request: GatewayRequest) -> GatewayResult:

@@ -19,6 +19,7 @@ LOOK = "look"
 CAPTURE = "capture"
 VOID_OR_REFUND = "void or refund"
 REFUND = "refund"
+ENDED = (Payment.Status.VOIDED, Payment.Status.REFUNDED)  # nothing is reserved or kept
 
 
 class GatewayKeySpent(GatewayOutcomeUnknown):
@@ -68,6 +69,9 @@ class GatewayRequest:
 
     `gateway` has admitted the request. It is None when the circuit breaker turned the request away
     (then `turned_away` says why) and when the result is known without asking.
+
+    `first`: requests about earlier attempts of the same order. This one is sent only after each of
+    them has brought its payment to nothing; else it fails as the first of them did.
     """
 
     payment: Payment
@@ -75,6 +79,7 @@ class GatewayRequest:
     call: Call
     gateway: Gateway | None = None
     turned_away: str = ""
+    first: tuple["GatewayRequest", ...] = ()
 
 
 def result_of_intent(

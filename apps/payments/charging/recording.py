@@ -9,7 +9,13 @@ from django.db.models.functions import Now
 
 from apps.core import sql
 from apps.payments import refunds
-from apps.payments.charging.messages import AUTHORIZE, CAPTURE, VOID_OR_REFUND, GatewayResult
+from apps.payments.charging.messages import (
+    AUTHORIZE,
+    CAPTURE,
+    ENDED,
+    VOID_OR_REFUND,
+    GatewayResult,
+)
 from apps.payments.facts import PaymentFact
 from apps.payments.ledger import settle
 from apps.payments.models import GatewayCall, Payment
@@ -25,7 +31,10 @@ LOG_CALLS = """
 
 
 def record(results: Iterable[GatewayResult], *, order_ids: Iterable[UUID]) -> dict[UUID, Payment]:
-    """Apply `results`; the payments of `order_ids`, locked and current, by order id."""
+    """Apply `results`; the live payments of `order_ids`, locked and current, by order id.
+
+    The other attempts of these orders are locked as well (`unsettled`).
+    """
     results = list(results)
     for result in results:
         if result.refund is not None:
@@ -37,7 +46,18 @@ def record(results: Iterable[GatewayResult], *, order_ids: Iterable[UUID]) -> di
     settled = settle(facts, also=ours)
     exchange_spent_keys(made_nothing, settled.payments)
     _log_calls([result for result in results if not result.turned_away])
-    return {payment.order_id: payment for payment in settled.payments.values()}
+    return {p.order_id: p for p in settled.payments.values() if p.live}
+
+
+def unsettled(order_ids: Iterable[UUID], *, live: bool = True) -> set[UUID]:
+    """Those orders of which an attempt may still reserve or keep money; call it after `record`.
+
+    live: whether the live attempt counts as well.
+    """
+    open_ones = Payment.objects.filter(order_id__in=list(order_ids)).exclude(status__in=ENDED)
+    if not live:
+        open_ones = open_ones.filter(live=False)
+    return set(open_ones.values_list("order_id", flat=True))
 
 
 def exchange_spent_keys(made_nothing: list[GatewayResult], locked: Mapping[UUID, Payment]) -> None:

@@ -1,4 +1,4 @@
-"""The payment of an order."""
+"""The payments of an order: one row for each card that was tried."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -7,7 +7,11 @@ from uuid_utils.compat import uuid7
 
 
 class Payment(models.Model):
-    """The one payment of an order. Amounts in minor units; statuses move forward only."""
+    """One attempt to pay an order. Amounts in minor units; statuses move forward only.
+
+    One attempt of an order is `live`: the payment that the order waits for, or is paid by. The
+    others were declined before it, and nothing of them is reserved or kept (attempts.py).
+    """
 
     class Status(models.TextChoices):
         CREATED = "created"  # nothing is known to have reached the gateway
@@ -20,7 +24,11 @@ class Payment(models.Model):
         REFUNDED = "refunded"  # everything captured is refunded
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    order_id = models.UUIDField(unique=True)
+    order_id = models.UUIDField()  # the constraints below are its index
+    attempt = models.PositiveSmallIntegerField(default=1, db_default=1)
+    live = models.BooleanField(
+        default=True, db_default=True, help_text="the attempt that counts for the order"
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.CREATED)
     amount = models.BigIntegerField()
     captured_amount = models.BigIntegerField(default=0)
@@ -56,6 +64,13 @@ class Payment(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["order_id", "attempt"], name="payment_one_row_per_attempt"
+            ),
+            # Two tabs that pay again at once, or a bug: one of them fails here.
+            models.UniqueConstraint(
+                fields=["order_id"], condition=Q(live=True), name="payment_one_live_attempt"
+            ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="payment_amount"),
             models.CheckConstraint(
                 condition=Q(captured_amount__gte=0) & Q(captured_amount__lte=F("amount")),

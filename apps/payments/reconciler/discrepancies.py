@@ -156,7 +156,7 @@ def adopt_refunds(pk: UUID, *, actor: str, reason: str) -> int:
             if sent["status"] != "succeeded":
                 raise refunds.RefundRefused(f"{sent['id']} is still on its way")
             refunds.adopt(
-                row.payment.order_id,
+                row.payment.pk,
                 GatewayRefund(
                     id=sent["id"],
                     intent_id=row.payment.intent_id,

@@ -127,6 +127,7 @@ def _by_our_books(row: Discrepancy, payment: Payment) -> bool:
             purpose=f"discrepancy:{row.pk}:{row.tries}",
             reason=row.why,
             actor=RECONCILER,
+            payment_id=payment.pk,
         )
     except refunds.RefundRefused:
         return False  # it is under way already

@@ -1,4 +1,4 @@
-"""An order's page: its live status, and cancelling or returning it."""
+"""An order's page: its live status, and paying it again, cancelling or returning it."""
 
 from uuid import UUID
 
@@ -11,11 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.error_pages import too_many
 from apps.core.rate_limits import WRITES, limited
 from apps.orders import access, tokens
-from apps.orders.errors import NotCancellable, OrderNotFound, ReturnRefused
+from apps.orders.errors import NotCancellable, NotPayable, OrderNotFound, ReturnRefused
 from apps.orders.fulfilment import cancellation, returns
 from apps.orders.models import Order
 from apps.orders.saga import hold_times
+from apps.orders.saga.pay_again import pay_again
 from apps.web import order_page, visitor_session
+from apps.web.forms import PAYMENT_TOKEN
 from apps.web.order_page import ReturnForm
 from apps.web.quantities import NotAQuantity, read_quantity
 
@@ -73,6 +75,25 @@ def to_the_bank(request: HttpRequest, order_id: UUID) -> HttpResponse:
     if not url.startswith(("https://", "http://")):
         return redirect(order_address(found, token))
     return redirect(url)
+
+
+@require_POST
+@limited(*WRITES, answer=too_many)
+def pay_order(request: HttpRequest, order_id: UUID) -> HttpResponse:
+    """Pay with another card, after one was declined."""
+    found, token = find_order(request, order_id)
+    card = request.POST.get("payment_method", "")
+    if not PAYMENT_TOKEN.fullmatch(card):
+        return _page(request, found, token, card_error="Choose how you pay.", status=400)
+    try:
+        pay_again(found.pk, payment_method=card, actor=access.name_of(request.user))
+    except NotPayable:
+        found.refresh_from_db()
+        if found.status in (Order.Status.PAYMENT_FAILED, Order.Status.CANCELLED):
+            messages.error(request, "It is too late for that: we do not hold the order any more.")
+        else:  # the button was pressed twice, or in another tab
+            messages.info(request, "It is being paid already. Nothing is charged twice.")
+    return redirect(order_address(found, token))
 
 
 @require_POST
@@ -163,6 +184,7 @@ def _page(
     token: str,
     *,
     form: ReturnForm | None = None,
+    card_error: str = "",
     status: int = 200,
 ) -> HttpResponse:
     context = order_page.context_of(
@@ -171,5 +193,6 @@ def _page(
         base_url=f"{request.scheme}://{request.get_host()}",
         can_reorder=can_reopen(request, found),
         form=form or ReturnForm(),
+        card_error=card_error,
     )
     return render(request, "web/order.html", context, status=status)

@@ -3,8 +3,8 @@
 `FAULTS` is the table, put together from one module for each kind of fault. A line of it names two
 functions, one that breaks and one that heals, and in words what is expected. What is expected of
 every fault is not repeated: the invariants hold at every instant, no accepted order is lost, no
-customer is charged twice, and once it is healed every order comes to its end and none to the review
-queue.
+customer is charged twice (also not those whose first card is declined and who pay again), and once
+it is healed every order comes to its end and none to the review queue.
 """
 
 import random

@@ -120,7 +120,12 @@ def _ask_for_a_refund() -> None:
     )
     if payment is not None:
         refunds.request_refund(
-            payment.order_id, amount=100, purpose="admin:faults", reason="goodwill", actor="faults"
+            payment.order_id,
+            amount=100,
+            purpose="admin:faults",
+            reason="goodwill",
+            actor="faults",
+            payment_id=payment.pk,
         )
 
 

@@ -22,8 +22,9 @@ def nothing_expired_before_the_cap(context: FaultContext) -> Iterable[str]:
         """
         SELECT count(*) FROM orders_saga s JOIN orders_order o ON o.id = s.order_id
         JOIN orders_orderevent e ON e.order_id = o.id AND e.status = 'PAYMENT_FAILED'
-        JOIN payments_payment p ON p.order_id = o.id
+        JOIN payments_payment p ON p.order_id = o.id AND p.live
         WHERE s.cancel_reason = 'expired' AND p.status = 'voided' AND o.placed_at > to_timestamp(%s)
+          AND e.message = 'The payment was not completed in time.'
           AND e.created_at < o.placed_at + make_interval(secs => %s) - interval '1 second'
         """,
         context.began_at,

@@ -60,7 +60,7 @@ def poisoned_order_was_confirmed(context: FaultContext) -> Iterable[str]:
         yield f"the poisoned order never came to review: {context.notes['state']}"
     [(status, captured)] = context.shop.ask(
         "SELECT o.status, p.captured_amount FROM orders_order o"
-        " JOIN payments_payment p ON p.order_id = o.id WHERE o.id = %s",
+        " JOIN payments_payment p ON p.order_id = o.id AND p.live WHERE o.id = %s",
         context.notes["order"],
     )
     if status != "CONFIRMED" or not captured:

@@ -20,7 +20,7 @@ def offered(order_id: UUID, user: Any) -> frozenset[str]:
         return frozenset()
     saga: Saga | None = getattr(order, "saga", None)
     saga_state = saga.state if saga is not None else None
-    payment = Payment.objects.filter(order_id=order_id).first()
+    payment = Payment.objects.filter(order_id=order_id, live=True).first()
     in_review = saga_state == Saga.State.REVIEW
     finished = order.status == Order.Status.CONFIRMED and saga_state == Saga.State.DONE
     ships = bool(order.shipping_method)

@@ -23,7 +23,7 @@ class RefundForm(ReasonForm):
 
 def refund(order: Order, *, actor: str) -> StaffAction:
     """Send money back to the shopper. The goods stay with them."""
-    payment = Payment.objects.filter(order_id=order.pk).first()
+    payment = Payment.objects.filter(order_id=order.pk, live=True).first()
     rest = refunds.refundable(payment) if payment is not None else 0
     return StaffAction(
         title=f"Refund order {order.number}",
@@ -47,7 +47,7 @@ def refund(order: Order, *, actor: str) -> StaffAction:
 def _request(order: Order, form: Any, *, actor: str) -> Done:
     wanted, reason = form.cleaned_data["amount"], form.cleaned_data["reason"]
     # Every refund takes this lock: what is left cannot change before the refund's row is written.
-    payment = Payment.objects.select_for_update().filter(order_id=order.pk).first()
+    payment = Payment.objects.select_for_update().filter(order_id=order.pk, live=True).first()
     if payment is None:
         raise Refusal("This order has no payment.")
     left = refunds.refundable(payment)

@@ -1,4 +1,7 @@
-"""The bank reserves the money: yes, no, or 3-D Secure first. Undone by a void or a refund."""
+"""The bank reserves the money: yes, no, or 3-D Secure first. Undone by a void or a refund.
+
+After a no the order waits for another card (another_card.py), and this step runs again.
+"""
 
 from uuid import UUID
 
@@ -9,8 +12,8 @@ from apps.orders import transitions
 from apps.orders.models import Order
 from apps.orders.saga import hold_times
 from apps.orders.saga.outcomes import CancelReason, Done, Outcome, Refused, Retry, Wait
-from apps.orders.saga.step import Claimed, Outcomes, ids, retry_after
-from apps.orders.saga.steps import unfit_payment
+from apps.orders.saga.step import Claimed, ClaimedStep, Outcomes, ids, retry_after
+from apps.orders.saga.steps import another_card, unfit_payment
 from apps.orders.transitions import Transition
 from apps.payments import charging
 from apps.payments.charging import GatewayRequest, GatewayResult
@@ -20,11 +23,7 @@ from apps.promos import redeem
 S = Order.Status
 P = Payment.Status
 
-DECLINED = CancelReason(
-    "declined",
-    "The payment was declined, so we cancelled the order.",
-    moves_to=S.PAYMENT_FAILED,
-)
+DECLINED = another_card.DECLINED
 PAYMENT_REFUSED = CancelReason(
     "payment_refused",
     "The payment was refused, so we cancelled the order.",
@@ -62,6 +61,11 @@ def do(claimed: Claimed, results: list[GatewayResult]) -> Outcomes:
     asked = [pk for pk, payment in payments.items() if payment.status == P.REQUIRES_ACTION]
     until = hold_times.time_to_act(asked)
     held_back = hold_times.held_back_cards(payments, until)
+    paid = [pk for pk, payment in payments.items() if payment.status in (P.AUTHORIZED, P.CAPTURED)]
+    open_before = charging.unsettled(paid, live=False)
+    # Not asked in this round: a webhook told it, perhaps of an order that waits for another card.
+    another_card.paid_after_all(pk for pk in paid if payments[pk].pk not in by_payment)
+    declined = another_card.decide(claimed, payments)
     outcomes: dict[UUID, Outcome] = {}
     moves: list[Transition] = []
     for step in claimed:
@@ -69,12 +73,16 @@ def do(claimed: Claimed, results: list[GatewayResult]) -> Outcomes:
         match payment.status:
             case P.AUTHORIZED | P.CAPTURED if step.order_id in used_up:
                 outcome: Outcome = Refused(PROMO_USED, "The code has been used before.")
+            case P.AUTHORIZED | P.CAPTURED if step.order_id in open_before:
+                outcome = _earlier_is_open(step, results)
             case P.AUTHORIZED | P.CAPTURED:
                 outcome = Done(payment.intent_id or "nothing to pay")
                 moves.append(Transition(step.order_id, S.PAYMENT_AUTHORIZED))
             case P.PARTLY_CAPTURED:
                 outcome = unfit_payment.partly_captured(payment)
-            case P.FAILED | P.VOIDED | P.REFUNDED:
+            case P.FAILED | P.VOIDED:
+                outcome = declined[step.order_id]
+            case P.REFUNDED:
                 outcome = Refused(DECLINED, payment.message)
             case _ if (unfit := unfit_payment.contradicted(by_payment.get(payment.pk))) is not None:
                 outcome = unfit
@@ -100,6 +108,21 @@ def do(claimed: Claimed, results: list[GatewayResult]) -> Outcomes:
     return outcomes
 
 
+def _earlier_is_open(step: ClaimedStep, results: list[GatewayResult]) -> Outcome:
+    """This card is good, and one that was tried before it is not given back yet."""
+    if step.past_deadline:
+        return Refused(EXPIRED, "The payment was not completed in time.")
+    return _first_trouble(step.order_id, results, otherwise="an earlier card is not given back")
+
+
+def _first_trouble(order_id: UUID, results: list[GatewayResult], *, otherwise: str) -> Outcome:
+    """What stands in the way of an order of which one attempt could not be given back."""
+    ours = [result for result in results if result.order_id == order_id]
+    unfit = next((found for r in ours if (found := unfit_payment.contradicted(r))), None)
+    troubled = next((r for r in ours if r.transient or r.broken or r.refused), None)
+    return unfit or retry_after(troubled, otherwise)
+
+
 def _not_answered(result: GatewayResult | None) -> Outcome:
     """Of a payment that the gateway has neither authorized nor declined."""
     if result is not None and result.refused:
@@ -115,17 +138,12 @@ def undo_ask(claimed: Claimed) -> list[GatewayRequest]:
 
 
 def undo(claimed: Claimed, results: list[GatewayResult]) -> Outcomes:
-    """Done when none of the shopper's money is reserved or kept any more."""
+    """Done when none of the shopper's money is reserved or kept any more, of any attempt."""
     payments = charging.record(results, order_ids=ids(claimed))
-    by_payment = {result.payment_id: result for result in results}
-    outcomes: dict[UUID, Outcome] = {}
-    for step in claimed:
-        payment = payments[step.order_id]
-        result = by_payment.get(payment.pk)
-        if payment.status in (P.VOIDED, P.REFUNDED):
-            outcomes[step.order_id] = Done(str(payment.status))
-        else:
-            outcomes[step.order_id] = unfit_payment.contradicted(result) or retry_after(
-                result, "not called back yet"
-            )
-    return outcomes
+    open_ones = charging.unsettled(payments)
+    return {
+        step.order_id: _first_trouble(step.order_id, results, otherwise="not called back yet")
+        if step.order_id in open_ones
+        else Done(str(payments[step.order_id].status))
+        for step in claimed
+    }

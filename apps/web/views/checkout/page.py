@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -22,7 +21,7 @@ from apps.promos.models import Promo
 from apps.shipping import rates
 from apps.web import product_cards
 from apps.web.forms import CheckoutForm
-from apps.web.sandbox_cards import CARDS
+from apps.web.sandbox_cards import CARDS, stripe_key
 from apps.web.views.checkout import form_cart
 from apps.web.views.checkout.repairs import repairs_of
 
@@ -121,11 +120,6 @@ def show_page(
 def costs_nothing(quote: Quote, method: str) -> bool:
     """Whether no card is asked for; not before it is known what shipping costs."""
     return bool(quote.lines and (method or not quote.ships)) and quote.total_amount == 0
-
-
-def stripe_key() -> str:
-    """Stripe's public key; empty where the sandbox stands in for Stripe."""
-    return "" if settings.USES_SANDBOX else settings.STRIPE_PUBLIC_KEY
 
 
 def cart_now(cart: CartView) -> CartNow:

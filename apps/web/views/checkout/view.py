@@ -21,7 +21,7 @@ from apps.customers.models import Address
 from apps.flash_sales import waiting_room as rooms
 from apps.web import visitor_session
 from apps.web.forms import CheckoutForm
-from apps.web.sandbox_cards import CARDS
+from apps.web.sandbox_cards import CARDS, stripe_key
 from apps.web.views import waiting_room
 from apps.web.views.checkout import draft
 from apps.web.views.checkout.earlier_orders import (
@@ -37,7 +37,6 @@ from apps.web.views.checkout.page import (
     key_of,
     quote_of,
     show_page,
-    stripe_key,
 )
 from apps.web.views.checkout.placing import place
 from apps.web.views.checkout.repairs import TAKE_LEFT, WITHOUT, repaired

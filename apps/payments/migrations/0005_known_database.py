@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0003_what_the_gateway_is_told'),
+        ('payments', '0004_another_card'),
     ]
 
     operations = [
