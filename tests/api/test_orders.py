@@ -54,6 +54,7 @@ def test_guest_sees_their_order(guest, order):
             "line_total": {"amount": "18.00", "currency": "USD"},
             "discount": {"amount": "0.00", "currency": "USD"},
             "tax": {"amount": "0.00", "currency": "USD"},
+            "back_ordered": 0,
             "slug": None,
             "image": None,
         }

@@ -19,7 +19,9 @@ def test_row_is_complete(status: OrderStatus) -> None:
     row = STATUSES[status]
     assert set(row.follows) <= set(OrderStatus)
     assert status not in row.follows
-    assert bool(row.follows) == (status != OrderStatus.PENDING), "an order begins as PENDING"
+    # An order begins as PENDING, and is it again while another card is tried.
+    assert row.follows
+    assert (row.follows == (OrderStatus.PAYMENT_FAILED,)) == (status == OrderStatus.PENDING)
     assert len(row.stages) == len(STAGES)
     assert row.headline
     assert row.short

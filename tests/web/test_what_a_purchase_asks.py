@@ -31,7 +31,7 @@ def test_checkout_reads_its_goods_once_for_all_that_it_quotes(shopper: Visitor) 
     """However many ways there are to ship."""
     asked = asked_for(shopper, "/checkout/")
 
-    assert len([sql for sql in asked if "FROM catalog_variant v" in sql]) == 2  # prices and stock
+    assert len([sql for sql in asked if "FROM catalog_variant v" in sql]) == 1
 
 
 def test_address_is_written_into_the_session_by_one_statement(shopper: Visitor) -> None:
