@@ -61,13 +61,19 @@ def place_now() -> Place:
 
 
 def known() -> KnownDatabase:
-    """The row; a database that has none is known from now on, where it stands."""
+    """The row. Its place is that of the first time that there was money to ask for.
+
+    A shop that was tried with the sandbox has no place yet, and may get its address and its keys
+    afterwards.
+    """
     row = KnownDatabase.objects.first()
     if row is None:
-        here = place_now()
-        first = KnownDatabase(place=here.digest, place_name=here.name)
-        KnownDatabase.objects.bulk_create([first], ignore_conflicts=True)
+        KnownDatabase.objects.bulk_create([KnownDatabase()], ignore_conflicts=True)
         row = KnownDatabase.objects.get()
+    if not row.place and settings.GATEWAY_ASKS_WHICH_DATABASE:
+        here = place_now()
+        KnownDatabase.objects.filter(place="").update(place=here.digest, place_name=here.name)
+        row.refresh_from_db()
     return row
 
 

@@ -94,6 +94,19 @@ class TestPlace:
         assert shop.place_confirmed()
         assert KnownDatabase.objects.get().confirmed_at is None
 
+    def test_shop_that_was_tried_with_the_sandbox_gets_its_address_with_its_keys(
+        self, settings: Any
+    ) -> None:
+        settings.GATEWAY_ASKS_WHICH_DATABASE = False
+        database_identity.known()
+
+        settings.GATEWAY_ASKS_WHICH_DATABASE = True
+        settings.SHOP_URL = "https://shop.example"
+        database_identity.look_again()
+
+        assert why_readonly() == ""
+        assert "shop.example" in KnownDatabase.objects.get().place_name
+
     def test_another_database_of_the_same_server_is_another_place(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

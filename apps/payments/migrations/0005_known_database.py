@@ -17,8 +17,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('only_row', models.BooleanField(default=True, primary_key=True, serialize=False)),
                 ('identity', models.UUIDField(default=uuid.uuid4, help_text='the gateway keeps it with the webhook endpoint')),
-                ('place', models.CharField(help_text='digest of server, database and address', max_length=64)),
-                ('place_name', models.CharField(help_text='the same, for people', max_length=255)),
+                ('place', models.CharField(blank=True, help_text='digest of server, database and address', max_length=64)),
+                ('place_name', models.CharField(blank=True, help_text='the same, for people', max_length=255)),
                 ('other_claims', models.CharField(blank=True, help_text="another database has this shop's address there", max_length=255)),
                 ('known_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('confirmed_at', models.DateTimeField(blank=True, help_text='a person said that this copy is the shop now', null=True)),

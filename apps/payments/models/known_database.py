@@ -18,8 +18,10 @@ class KnownDatabase(models.Model):
     identity = models.UUIDField(
         default=uuid.uuid4, help_text="the gateway keeps it with the webhook endpoint"
     )
-    place = models.CharField(max_length=64, help_text="digest of server, database and address")
-    place_name = models.CharField(max_length=255, help_text="the same, for people")
+    place = models.CharField(
+        max_length=64, blank=True, help_text="digest of server, database and address"
+    )
+    place_name = models.CharField(max_length=255, blank=True, help_text="the same, for people")
     other_claims = models.CharField(
         max_length=255, blank=True, help_text="another database has this shop's address there"
     )
